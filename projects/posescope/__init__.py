@@ -1,0 +1,25 @@
+"""posescope: select, interpret and improve 2D human pose models, as an MMPose extension.
+
+``import posescope`` makes the host importable on today's stack (:mod:`posescope.compat`) and registers every head,
+loss, metric and hook of the project with MMPose, so ``custom_imports = dict(imports=['posescope'])`` is all that a
+config needs.
+"""
+
+import warnings
+from importlib.util import find_spec
+
+from posescope import compat
+from posescope.version import __version__
+
+compat.install()
+
+if find_spec('mmpose') is None:
+    warnings.warn(
+        'mmpose is not installed, so nothing was registered with it; get it with '
+        '`pip install --no-deps -r requirements/openmmlab.txt` from the posescope sources',
+        stacklevel=2,
+    )
+else:
+    from posescope import data, engine, evaluation, models  # noqa: F401
+
+__all__ = ['__version__']
