@@ -1,0 +1,1 @@
+"""Data: annotation files, their checks, and transforms."""

@@ -1,0 +1,143 @@
+"""COCO-format annotation files: read with errors that help, joints matched with a skeleton by name."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from posescope.errors import InputError
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: The file.
+        what: What it should hold, for the message, e.g. ``'annotation file'``.
+
+    Raises:
+        InputError: The file is missing, unreadable or no JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f'{what} {path} does not exist') from None
+    except OSError as error:
+        raise InputError(f'{what} {path} cannot be read: {error.strerror}') from None
+    except ValueError as error:
+        raise InputError(f'{what} {path} is not valid JSON: {error}') from None
+
+
+def read_categories(path: Path) -> list[dict]:
+    """Read only the categories of an annotation file; decoding all of COCO's training set would take ten seconds.
+
+    Args:
+        path: A COCO-format JSON file.
+
+    Returns:
+        Its categories; empty if it has none.
+
+    Raises:
+        InputError: As :func:`read_json`.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        read_json(path, 'annotation file')
+        return []
+    matches = list(re.finditer(r'"categories"\s*:\s*', text))
+    if matches:
+        try:
+            return list(json.JSONDecoder().raw_decode(text, matches[-1].end())[0])
+        except ValueError:
+            read_json(path, 'annotation file')
+    content = read_json(path, 'annotation file')
+    return content.get('categories', []) if isinstance(content, dict) else []
+
+
+def joint_names(categories: Sequence[dict]) -> list[str] | None:
+    """Return the joint names of the first category that has joints, None if there is none."""
+    return next((list(category['keypoints']) for category in categories if category.get('keypoints')), None)
+
+
+def match_joints(found: Sequence[str], wanted: Sequence[str], path: Path) -> list[int]:
+    """Find where each wanted joint stands among the joints of a file.
+
+    Names are compared without regard to case and separators. The file may have further joints.
+
+    Args:
+        found: Names in the order of the file.
+        wanted: Names in the order of the config's skeleton.
+        path: The file, for the message.
+
+    Returns:
+        For each wanted joint its index in the file.
+
+    Raises:
+        InputError: The file lacks a joint; the message lists both skeletons.
+    """
+    places = {_plain(name): index for index, name in enumerate(found)}
+    missing = [name for name in wanted if _plain(name) not in places]
+    if missing:
+        raise InputError(
+            f'the joints of {path} do not match the config; missing: {", ".join(missing)}; '
+            f'the file has {len(found)}: {", ".join(found)}; the config has {len(wanted)}: {", ".join(wanted)}'
+        )
+    return [places[_plain(name)] for name in wanted]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r'[\W_]+', '', name.lower())
+
+
+def select_joints(annotations: dict[str, Any], order: Sequence[int]) -> dict[str, Any]:
+    """Return the annotations with joints in another order, or fewer of them.
+
+    Args:
+        annotations: A whole COCO-format file; not changed.
+        order: For each joint of the result its index in ``annotations``.
+
+    Returns:
+        A copy whose ``keypoints``, ``num_keypoints`` and category names follow ``order``. Skeleton lines between joints
+        that both remain are kept.
+    """
+    place = {old: new for new, old in enumerate(order)}
+    people = []
+    for person in annotations['annotations']:
+        if 'keypoints' in person:
+            triples = [person['keypoints'][3 * index : 3 * index + 3] for index in order]
+            labelled = sum(triple[2] > 0 for triple in triples)
+            person = {**person, 'keypoints': [v for triple in triples for v in triple], 'num_keypoints': labelled}
+        people.append(person)
+    categories = []
+    for category in annotations.get('categories', []):
+        if category.get('keypoints'):
+            lines = [(a - 1, b - 1) for a, b in category.get('skeleton', [])]
+            category = {
+                **category,
+                'keypoints': [category['keypoints'][index] for index in order],
+                'skeleton': [[place[a] + 1, place[b] + 1] for a, b in lines if a in place and b in place],
+            }
+        categories.append(category)
+    return {**annotations, 'annotations': people, 'categories': categories}
+
+
+def require_people(annotations: Any, path: Path) -> None:
+    """Raise :class:`InputError` unless there is a person with a labelled joint."""
+    if not isinstance(annotations, dict) or not isinstance(annotations.get('images'), list):
+        raise InputError(f'{path} is no COCO-format annotation file: it lacks the list "images"')
+    people = annotations.get('annotations') or []
+    if not any(any(visibility > 0 for visibility in person.get('keypoints', [])[2::3]) for person in people):
+        raise InputError(f'{path} holds no people with labelled joints ({len(people)} annotations)')
+
+
+def require_images(annotations: dict[str, Any], folder: Path, path: Path) -> None:
+    """Raise :class:`InputError` that names the first image of ``annotations`` that is not in ``folder``."""
+    if not folder.is_dir():
+        raise InputError(f'image folder {folder} does not exist')
+    missing = [image['file_name'] for image in annotations['images'] if not (folder / image['file_name']).is_file()]
+    if missing:
+        raise InputError(
+            f'{len(missing)} of {len(annotations["images"])} images of {path} are missing, first {folder / missing[0]}'
+        )

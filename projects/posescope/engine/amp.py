@@ -1,0 +1,71 @@
+"""Automatic mixed precision where mmengine's own refuses: on a CPU, and with heads that hand bfloat16 to NumPy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.device import get_device
+from mmengine.optim import OptimWrapper
+from mmpose.registry import OPTIM_WRAPPERS
+from torch import nn
+
+
+@contextmanager
+def float32_outputs(module: nn.Module | None) -> Iterator[None]:
+    """While entered, ``module.forward`` returns float32 tensors.
+
+    MMPose's heads call ``self.forward`` in ``loss``, which an attribute of the instance overrides (a hook would not
+    fire), and convert the result to NumPy, which has no bfloat16.
+    """
+    if module is None:
+        yield
+        return
+    forward = module.forward
+
+    def forward_float32(*args: Any, **kwargs: Any) -> Any:
+        return _float32(forward(*args, **kwargs))
+
+    module.forward = forward_float32
+    try:
+        yield
+    finally:
+        del module.forward
+
+
+def _float32(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.float() if value.is_floating_point() else value
+    if isinstance(value, dict):
+        return type(value)((key, _float32(item)) for key, item in value.items())
+    if isinstance(value, tuple | list):
+        items = [_float32(item) for item in value]
+        return type(value)(*items) if hasattr(value, '_fields') else type(value)(items)
+    return value
+
+
+@OPTIM_WRAPPERS.register_module()
+class AutocastOptimWrapper(OptimWrapper):
+    """Mixed precision training without a loss scaler, on any device.
+
+    bfloat16 has the range of float32, so gradients do not underflow and no scaling is needed. Weights, their gradients,
+    the head's output and the loss stay in float32.
+
+    Args:
+        dtype: Type of the arithmetic inside, ``'bfloat16'`` (default) or ``'float16'`` (a GPU only).
+        **kwargs: Those of mmengine's ``OptimWrapper``.
+    """
+
+    def __init__(self, dtype: str = 'bfloat16', **kwargs: Any) -> None:
+        if dtype not in ('bfloat16', 'float16'):
+            raise ValueError(f"dtype='{dtype}' is no reduced precision; choose 'bfloat16' or 'float16'")
+        super().__init__(**kwargs)
+        self.dtype = getattr(torch, dtype)
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Run the forward pass in reduced precision."""
+        head = getattr(getattr(model, 'module', model), 'head', None)
+        device = get_device().split(':')[0]
+        with super().optim_context(model), torch.autocast(device, dtype=self.dtype), float32_outputs(head):
+            yield

@@ -1,0 +1,54 @@
+"""Does a checkpoint belong to a model?"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from posescope.errors import InputError
+
+_SHOWN = 3
+
+
+def refuse_other_architecture(model: nn.Module, checkpoint: dict[str, Any], filename: str, partial: bool) -> None:
+    """Raise if the weights of ``checkpoint`` are not those of ``model``.
+
+    The host only warns and goes on with random weights where none were found.
+
+    Args:
+        model: The model, wrapped for distributed training or not.
+        checkpoint: Content of the file, with or without ``state_dict``.
+        filename: Named in the message.
+        partial: Whether a part of the weights is enough (fine-tuning with another head).
+
+    Raises:
+        InputError: With the first missing, extra and misshapen keys and their numbers.
+    """
+    weights = {re.sub(r'^module\.', '', key): value for key, value in checkpoint.get('state_dict', checkpoint).items()}
+    model = getattr(model, 'module', model)
+    parameters = dict(model.named_parameters())
+    shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    missing = [key for key in parameters if key not in weights]
+    unexpected = [key for key in weights if key not in shapes]
+    misshapen = [
+        f'{key} {tuple(weights[key].shape)} instead of {shape}'
+        for key, shape in shapes.items()
+        if key in weights and tuple(weights[key].shape) != shape
+    ]
+    fitting = len(parameters) - len(missing) - len(misshapen)
+    if (partial and fitting > 0) or not (missing or misshapen):
+        return
+    parts = [
+        f'{len(keys)} {what} ({_some(keys)})'
+        for what, keys in (('missing', missing), ('of another shape', misshapen), ('not in the model', unexpected))
+        if keys
+    ]
+    raise InputError(
+        f'{filename} holds weights of another architecture than {type(model).__name__}: {", ".join(parts)}'
+    )
+
+
+def _some(keys: Sequence[str]) -> str:
+    more = f', … {len(keys) - _SHOWN} more' if len(keys) > _SHOWN else ''
+    return ', '.join(keys[:_SHOWN]) + more

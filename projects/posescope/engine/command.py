@@ -1,0 +1,79 @@
+"""What every tool does with an exception: one line for what bad input explains, a traceback for everything else."""
+
+import functools
+import logging
+import re
+import sys
+from collections.abc import Callable, Sequence
+from urllib.error import URLError
+
+from posescope.errors import NO_ROOM, InputError
+
+INPUT_ERROR = 2
+INTERRUPTED = 130
+_IMAGE_LOADING = re.compile(r'`(?P<cause>[^`]*)` occurs when loading `(?P<path>[^`]+)`')
+
+
+def describe(error: BaseException) -> str | None:
+    """Put an exception into one line for the person at the terminal.
+
+    Args:
+        error: Any exception that ended a tool.
+
+    Returns:
+        The line, or None if the exception is none that bad input explains (then its traceback is what helps).
+    """
+    text = str(error)
+    image = _IMAGE_LOADING.search(text)
+    if image is not None:
+        return f'{image["path"]}: the image cannot be read (missing, or no picture in a format that OpenCV knows)'
+    if isinstance(error, InputError):
+        if 'Original Traceback' in text:
+            # A DataLoader worker hands an exception on with its whole traceback as text; the message is its last line.
+            text = text.strip().splitlines()[-1].partition(f'{type(error).__name__}: ')[2]
+        return ' '.join(text.split())
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        where = f': {error.filename}' if error.filename else ''
+        return f'{NO_ROOM[error.errno]}{where}'
+    if isinstance(error, URLError):
+        return f'nothing could be fetched from the network: {error.reason}'
+    if isinstance(error, KeyError) and 'is not in the' in text and 'registry' in text:
+        return _unregistered(text)
+    return None
+
+
+def _unregistered(text: str) -> str:
+    """Shorten mmengine's paragraph about a type that no registry knows."""
+    match = re.search(r'(\S+) is not in the (\S+) registry', text)
+    if match is None:
+        return text
+    name, registry = match[1].strip('"\''), match[2]
+    return (
+        f"type='{name}' is not registered in {registry}: a typo, or `custom_imports` lacks the module that registers it"
+    )
+
+
+def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[str] | None], int]:
+    """Wrap a tool's ``main``: known errors become one line on stderr and an exit status other than 0.
+
+    Args:
+        main: Takes the command line without the program's name (None: ``sys.argv``), returns the exit status.
+    """
+
+    @functools.wraps(main)
+    def run(argv: Sequence[str] | None = None) -> int:
+        # A full disk also hits the log file, and logging would print a traceback for every line that it cannot write.
+        logging.raiseExceptions = False
+        try:
+            return main(argv)
+        except KeyboardInterrupt:
+            print('\nerror: interrupted; start again with --resume to go on from the last checkpoint', file=sys.stderr)
+            return INTERRUPTED
+        except Exception as error:
+            line = describe(error)
+            if line is None:
+                raise
+            print(f'error: {line}', file=sys.stderr)
+            return INPUT_ERROR
+
+    return run

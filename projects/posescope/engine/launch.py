@@ -1,0 +1,60 @@
+"""What a config needs to run on this machine, and the runner built from it."""
+
+import os
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from posescope.compat.managers import forget_managers
+from posescope.engine.runner import ResumableRunner
+
+_HOOK_TYPES = {'CheckpointHook': 'AtomicCheckpointHook'}
+
+
+def adapt(cfg: Config) -> None:
+    """Adapt a config to this machine and add what keeps a run safe; nothing that changes a model's numbers.
+
+    mmengine's checkpoint hook becomes :class:`AtomicCheckpointHook`, a diverging run is stopped, steps are seeded,
+    mixed precision on a machine without accelerator becomes bfloat16, and several processes on a CPU talk through gloo.
+    """
+    hooks = cfg.setdefault('default_hooks', {})
+    checkpoint = hooks.setdefault('checkpoint', {'type': 'CheckpointHook', 'interval': 1})
+    if checkpoint is not None and checkpoint.get('type') in _HOOK_TYPES:
+        checkpoint['type'] = f'mmpose.{_HOOK_TYPES[checkpoint["type"]]}'
+    own = [{'type': 'mmpose.StepSeedHook'}, {'type': 'mmpose.DivergenceHook'}]
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *own]
+    if get_device() == 'cpu':
+        _adapt_to_cpu(cfg)
+
+
+def _adapt_to_cpu(cfg: Config) -> None:
+    wrapper: Any = cfg.get('optim_wrapper') or {}
+    if wrapper.get('type') == 'AmpOptimWrapper':
+        for key in ('loss_scale', 'use_fsdp'):
+            wrapper.pop(key, None)
+        wrapper.update(type='mmpose.AutocastOptimWrapper', dtype='bfloat16')
+    if cfg.get('launcher', 'none') != 'none':
+        # mmengine's launchers choose a CUDA device without asking; they do nothing where a group exists already.
+        if not torch.distributed.is_initialized():
+            torch.distributed.init_process_group('gloo')
+        if cfg.get('model_wrapper_cfg') is None:
+            cfg.model_wrapper_cfg = {
+                'type': 'MMDistributedDataParallel',
+                'device_ids': None,
+                'broadcast_buffers': False,
+                'find_unused_parameters': cfg.get('find_unused_parameters', False),
+            }
+        # Several processes share the cores; each with as many threads as there are cores is ten times slower.
+        if 'OMP_NUM_THREADS' not in os.environ:
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // torch.distributed.get_world_size()))
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the runner that the config names, ours where it names none."""
+    forget_managers()
+    adapt(cfg)
+    return RUNNERS.build(cfg) if cfg.get('runner_type') else ResumableRunner.from_cfg(cfg)

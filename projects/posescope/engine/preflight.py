@@ -1,0 +1,125 @@
+"""Looks at the files that a config names before anything expensive starts, and fits their joints to the config."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmpose.datasets import CocoDataset
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+
+from posescope.atomic import atomic_write
+from posescope.data.annotations import joint_names, match_joints, read_categories, read_json, select_joints
+from posescope.errors import InputError
+
+
+def check_data(cfg: Config, phases: Sequence[str], work_dir: Path) -> None:
+    """Check annotation and detection files; reorder joints by name where they stand in another order.
+
+    Args:
+        cfg: The whole config; paths of files that had to be rewritten are replaced in it.
+        phases: Which data are going to be used: of ``'train', 'val', 'test'``.
+        work_dir: Rewritten files go to its folder ``annotations``.
+
+    Raises:
+        InputError: A file is missing, unreadable, or its joints are not the config's.
+    """
+    for phase in phases:
+        loader = cfg.get(f'{phase}_dataloader')
+        if not loader:
+            continue
+        replaced: dict[str, str] = {}
+        for dataset in _coco_style(loader['dataset']):
+            _check_dataset(dataset, work_dir, replaced)
+        for evaluator in _listed(cfg.get(f'{phase}_evaluator')):
+            path = evaluator.get('ann_file')
+            if path in replaced:
+                evaluator['ann_file'] = replaced[path]
+            elif path and '://' not in path and not Path(path).is_file():
+                raise InputError(f'annotation file {path} of {phase}_evaluator does not exist')
+
+
+def _listed(value: Any) -> list[dict]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _coco_style(dataset: dict) -> Iterator[dict]:
+    """Yield the configs of COCO-format data sets within a dataset config, wrappers entered."""
+    for inner in [dataset.get('dataset'), *(dataset.get('datasets') or [])]:
+        if inner is not None:
+            yield from _coco_style(inner)
+    if dataset.get('ann_file') and issubclass(_dataset_class(dataset), BaseCocoStyleDataset):
+        yield dataset
+
+
+def annotation_files(node: Any) -> list[str]:
+    """List the annotation files that a part of a config names."""
+    if isinstance(node, dict):
+        own = [str(under_root(node, 'ann_file'))] if isinstance(node.get('ann_file'), str) else []
+        return own + [path for value in node.values() for path in annotation_files(value)]
+    if isinstance(node, list | tuple):
+        return [path for value in node for path in annotation_files(value)]
+    return []
+
+
+def _dataset_class(dataset: dict) -> type:
+    kind = dataset.get('type')
+    found = DATASETS.get(kind) if isinstance(kind, str) else kind
+    if found is None:
+        raise InputError(f"dataset type '{kind}' is not registered; is its module in custom_imports?")
+    return found
+
+
+def under_root(dataset: dict, key: str) -> Path:
+    """Return the path of ``ann_file`` as the dataset will see it: below ``data_root`` unless absolute."""
+    return Path(dataset.get('data_root') or '') / dataset[key]
+
+
+def skeleton(dataset: dict) -> list[str]:
+    """Return the joint names of a COCO-style dataset config in their order."""
+    metainfo = dataset.get('metainfo')
+    parsed = _dataset_class(dataset)._load_metainfo(dict(metainfo) if metainfo else None)  # type: ignore[attr-defined]
+    return [parsed['keypoint_id2name'][index] for index in range(parsed['num_keypoints'])]
+
+
+def _check_dataset(dataset: dict, work_dir: Path, replaced: dict[str, str]) -> None:
+    path = under_root(dataset, 'ann_file')
+    if '://' in str(dataset['ann_file']) or '://' in str(dataset.get('data_root') or ''):
+        return
+    if not path.is_file():
+        raise InputError(f'annotation file {path} does not exist')
+    if dataset.get('bbox_file') and not Path(dataset['bbox_file']).is_file():
+        raise InputError(f'detection file {dataset["bbox_file"]} does not exist')
+    found, wanted = joint_names(read_categories(path)), skeleton(dataset)
+    if found is None or found == wanted:
+        return
+    try:
+        order = match_joints(found, wanted, path)
+    except InputError as error:
+        if issubclass(_dataset_class(dataset), CocoDataset) or dataset.get('metainfo'):
+            raise
+        # MMPose's other data sets name the joints of published files in their own way, or keep them in further fields.
+        print_log(f'{error}; taken as {dataset["type"]} takes them', 'current')
+        return
+    if order == list(range(len(found))):
+        return
+    own_parser = _dataset_class(dataset).parse_data_info  # type: ignore[attr-defined]
+    if own_parser is not BaseCocoStyleDataset.parse_data_info:
+        return
+    rewritten = rewrite(path, select_joints(read_json(path, 'annotation file'), order), work_dir)
+    print_log(f'joints of {path} stand in another order than in the config: matched by name in {rewritten}', 'current')
+    replaced[str(path)] = replaced[str(dataset['ann_file'])] = str(rewritten)
+    dataset['ann_file'] = str(rewritten)
+
+
+def rewrite(path: Path, content: Any, work_dir: Path) -> Path:
+    """Write a changed copy of a JSON file into ``work_dir/annotations`` and return its absolute path."""
+    target = (work_dir / 'annotations' / path.name).absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(target, json.dumps(content).encode())
+    return target

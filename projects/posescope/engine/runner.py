@@ -1,0 +1,116 @@
+"""MMEngine's runner with safe checkpoints, exact resuming, and errors that say what is wrong."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import master_only
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
+from mmpose.registry import RUNNERS
+
+from posescope.atomic import replacing
+from posescope.compat.checkpoint import load_checkpoint
+from posescope.compat.pretrained import PretrainedWeightsError, fetching
+from posescope.engine.architecture import refuse_other_architecture
+from posescope.engine.preflight import annotation_files
+from posescope.engine.resume import ResumableEpochLoop, fast_forward, latest_checkpoint
+from posescope.engine.seeding import SeededDataset, SeededSampler
+from posescope.errors import NO_ROOM, InputError
+
+
+@RUNNERS.register_module()
+class ResumableRunner(Runner):
+    """A drop-in for mmengine's ``Runner``, used by ``tools/train.py`` and ``tools/test.py``.
+
+    Order of samples, initial weights and numbers are those of ``Runner``. What differs: checkpoints are written beside
+    their place and renamed; a resumed run goes on with exactly the losses of an undisturbed one (:mod:`.seeding`); a
+    checkpoint of another architecture is refused; pretrained weights that cannot be fetched are named.
+    """
+
+    def train(self) -> Any:
+        """Train, from the newest complete checkpoint if asked to resume.
+
+        Returns:
+            The trained model.
+        """
+        if self._resume and self._load_from is None:  # type: ignore[has-type]
+            path = latest_checkpoint(Path(self.work_dir))
+            self._load_from = None if path is None else str(path)
+            if path is None:
+                self.logger.info(f'{self.work_dir} holds no checkpoint to resume from: starting from the beginning')
+        return super().train()
+
+    @staticmethod
+    def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        """Build a data loader; name the annotation file of a data set that turns out empty or broken.
+
+        Raises:
+            InputError: The data set has no sample, or its file is not in COCO's format.
+        """
+        try:
+            return Runner.build_dataloader(dataloader, *args, **kwargs)
+        except (ValueError, KeyError) as error:
+            files = ', '.join(annotation_files(dataloader))
+            if 'need at least one array to concatenate' in str(error):  # MMEngine serialising an empty list of samples
+                raise InputError(f'{files} holds no people that the data set can use') from error
+            if files and (isinstance(error, KeyError) or 'JSON' in type(error).__name__):
+                raise InputError(f'{files} cannot be read as annotations: {type(error).__name__} {error}') from error
+            raise
+
+    def build_train_loop(self, loop: Any) -> Any:
+        """Build the loop over data that are seeded per sample."""
+        if isinstance(self._train_dataloader, dict):
+            self._train_dataloader['dataset'] = {'type': SeededDataset, 'dataset': self._train_dataloader['dataset']}
+            self._train_dataloader['sampler'] = {'type': SeededSampler, 'sampler': self._train_dataloader['sampler']}
+        if isinstance(loop, dict) and 'type' not in loop and loop.get('by_epoch'):
+            loop = {'type': ResumableEpochLoop, **{key: value for key, value in loop.items() if key != 'by_epoch'}}
+        elif isinstance(loop, dict) and loop.get('type') in ('EpochBasedTrainLoop', EpochBasedTrainLoop):
+            loop = {**loop, 'type': ResumableEpochLoop}
+        return super().build_train_loop(loop)
+
+    def _init_model_weights(self) -> None:
+        if self._resume and self._load_from is not None:
+            return  # every weight comes from the checkpoint
+        try:
+            with fetching():
+                super()._init_model_weights()
+        except PretrainedWeightsError as error:
+            raise InputError(error.explain(self.cfg.get('model', {}))) from error
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Resume, then put the data where the run stopped."""
+        super().resume(filename, *args, **kwargs)
+        seed = None if self._randomness_cfg.get('diff_rank_seed') else self.seed
+        if not fast_forward(self.train_loop, seed):
+            self.logger.warning('this data loader cannot be fast-forwarded: the host decides what is drawn next')
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
+        """Load weights; refuse those of another architecture.
+
+        Raises:
+            InputError: To test or to resume, a parameter of the model is missing or has another shape in the file; to
+                start a training from it, not one parameter fits.
+        """
+        if Path(filename).is_file():
+            refuse_other_architecture(self.model, load_checkpoint(filename), filename, partial=self._may_be_partial)
+        return super().load_checkpoint(filename, *args, **kwargs)
+
+    @property
+    def _may_be_partial(self) -> bool:
+        return isinstance(self._train_loop, BaseLoop) and not self._resume
+
+    @master_only
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Write a checkpoint under another name and rename it when it is complete (local files)."""
+        if '://' in str(out_dir):
+            super().save_checkpoint(out_dir, filename, *args, **kwargs)
+            return
+        try:
+            with replacing(Path(out_dir) / filename) as temporary:
+                super().save_checkpoint(out_dir, temporary.name, *args, **kwargs)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            path = Path(out_dir) / filename
+            last = latest_checkpoint(Path(self.work_dir))
+            kept = 'there is no earlier one' if last is None else f'{last} is intact'
+            raise InputError(f'{NO_ROOM[error.errno]}: {path} was not written; {kept}') from error

@@ -1,0 +1,160 @@
+"""Random numbers that depend on where training stands, not on how it got there.
+
+mmengine saves no generator state, and the generators of persistent workers are out of reach, so a resumed run would
+draw other augmentations. Here every sample is augmented with generators seeded by (seed, epoch, index), and every
+training step starts from generators seeded by (seed, rank, iteration). Both are the same whether a run was resumed or
+not, and with any number of workers.
+"""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank, get_world_size
+from mmengine.hooks import Hook
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_SAMPLERS
+from mmpose.registry import DATA_SAMPLERS, DATASETS, HOOKS
+
+
+def seed_generators(*entropy: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's global generators from a tuple of non-negative integers.
+
+    ``numpy.random.SeedSequence`` mixes the integers, so neighbouring tuples give unrelated streams.
+    """
+    state = np.random.SeedSequence(entropy).generate_state(3, np.uint32).tolist()
+    random.seed(state[0])
+    # MMPose draws from the global generator.
+    np.random.seed(state[1])  # noqa: NPY002
+    # torch.manual_seed would also queue a call for an uninitialised CUDA, with a formatted stack, at every sample.
+    torch.default_generator.manual_seed(state[2])
+    if torch.cuda.is_initialized() and not torch.cuda._is_in_bad_fork():
+        torch.cuda.manual_seed_all(state[2])
+
+
+class SampleKey(int):
+    """A dataset index that carries the entropy of its augmentation through the sampler's queue into any worker."""
+
+    entropy: tuple[int, ...]
+
+    def __new__(cls, index: int, entropy: tuple[int, ...] = ()) -> 'SampleKey':
+        """Make a key."""
+        key = super().__new__(cls, index)
+        key.entropy = entropy
+        return key
+
+    def __reduce__(self) -> tuple[type, tuple[int, tuple[int, ...]]]:
+        return SampleKey, (int(self), self.entropy)
+
+
+class _Forwarding:
+    """Passes every attribute that it does not hold itself on to ``inner``, reading and writing."""
+
+    inner: Any
+    _own: frozenset[str] = frozenset({'inner'})
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._own or (name.startswith('__') and name.endswith('__')):
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._own:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.inner, name, value)
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+
+@DATASETS.register_module()
+class SeededDataset(_Forwarding):
+    """A dataset whose random transforms are seeded per sample.
+
+    Hooks that exchange the pipeline during training reach the wrapped dataset: attributes are forwarded.
+
+    Args:
+        dataset: The dataset or its config.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.inner = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+
+    def __getitem__(self, index: int) -> Any:
+        if isinstance(index, SampleKey):
+            seed_generators(*index.entropy)
+        return self.inner[int(index)]
+
+
+@DATA_SAMPLERS.register_module()
+class SeededSampler(_Forwarding):
+    """Yields the indices of another sampler as :class:`SampleKey` and can start anywhere in its stream.
+
+    The entropy is (seed, epoch, index). A sampler that never ends has no epochs; there the passes over the data set are
+    counted.
+
+    Args:
+        sampler: Config of the wrapped sampler.
+        dataset: The dataset to draw from.
+        seed: Seed of order and augmentation; None draws one that all ranks share.
+    """
+
+    _own = frozenset({'inner', '_config', '_dataset', '_seed', '_epoch', '_pinned'})
+
+    def __init__(self, sampler: dict, dataset: Any, seed: int | None = None) -> None:
+        self._config, self._dataset, self._seed = dict(sampler), dataset, seed
+        self._epoch = 0
+        self._pinned: tuple[int, int] | None = None
+        self._build()
+
+    def _build(self) -> None:
+        config = {**self._config}
+        registry = DATA_SAMPLERS if config.get('type') is not None else MMENGINE_SAMPLERS
+        self.inner = registry.build(config, default_args={'dataset': self._dataset, 'seed': self._seed})
+        if self._seed is None:
+            self._seed = int(getattr(self.inner, 'seed', None) or 0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration orders and augments by."""
+        self._epoch = epoch
+        if hasattr(self.inner, 'set_epoch'):
+            self.inner.set_epoch(epoch)
+
+    def restart(self, seed: int | None, epoch: int, start: int) -> None:
+        """Let the next iteration begin ``start`` samples into ``epoch``, as a run that never stopped would go on.
+
+        Args:
+            seed: The seed of the run that is resumed; None keeps the own one.
+            epoch: Epoch, 0 for samplers that never end.
+            start: Number of this rank's samples that were used already.
+        """
+        self._seed = self._seed if seed is None else seed
+        self._build()
+        self._pinned = (epoch, start)
+
+    def __iter__(self) -> Iterator[SampleKey]:
+        start = 0
+        if self._pinned is not None:
+            # Hooks may have set another epoch since; the place where the run stopped wins once.
+            epoch, start = self._pinned
+            self._pinned = None
+            self.set_epoch(epoch)
+        epoch = self._epoch
+        for position, index in enumerate(self.inner):
+            if position >= start:
+                # A wrapped-around tail and endless samplers count as a further pass, with augmentations of its own.
+                passes = position * get_world_size() // max(len(self._dataset), 1)
+                yield SampleKey(index, (self._seed or 0, epoch + passes, int(index)))
+
+
+@HOOKS.register_module()
+class StepSeedHook(Hook):
+    """Seeds the main process before every training step, so that dropout does not depend on how training got there."""
+
+    priority = 'VERY_HIGH'
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Seed by (run's seed, rank, iteration)."""
+        seed_generators(int(runner.seed or 0), get_rank(), runner.iter)

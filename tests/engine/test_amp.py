@@ -1,0 +1,66 @@
+"""Mixed precision on whatever device there is."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import nn
+
+from posescope.engine.amp import AutocastOptimWrapper, float32_outputs
+from tests.engine.runs import logged
+from tests.small_config import write_small_config
+from tools.train import main
+
+
+class _Named(NamedTuple):
+    map: torch.Tensor
+
+
+class _Head(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> tuple:
+        return self.linear(x), {'scores': [self.linear(x), 3], 'named': _Named(self.linear(x))}
+
+
+def test_head_returns_float32_and_is_restored() -> None:
+    model = nn.Module()
+    model.head = _Head()
+    wrapper = AutocastOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+    x = torch.randn(3, 4)
+    wrapper.initialize_count_status(model, 0, 2)
+    with wrapper.optim_context(model):
+        plain = model.head.linear(x)
+        assert plain.dtype == torch.bfloat16
+        first, rest = model.head.forward(x)
+        assert first.dtype == rest['scores'][0].dtype == torch.float32
+        assert rest['scores'][1] == 3
+        assert isinstance(rest['named'], _Named)
+        assert rest['named'].map.dtype == torch.float32
+        torch.testing.assert_close(first, plain.float(), rtol=0, atol=0)
+    assert 'forward' not in vars(model.head)
+    with pytest.raises(ZeroDivisionError), float32_outputs(model.head):
+        raise ZeroDivisionError
+    assert 'forward' not in vars(model.head)
+
+
+def test_other_types_are_refused() -> None:
+    with pytest.raises(ValueError, match="choose 'bfloat16' or 'float16'"):
+        AutocastOptimWrapper(dtype='float64', optimizer=torch.optim.SGD([torch.zeros(1)], lr=0.1))
+
+
+def test_amp_trains_close_to_float32(tmp_path: Path, drawn_coco: Path) -> None:
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=2)
+    losses = []
+    for options in ([], ['--amp']):
+        work_dir = tmp_path / f'run{len(losses)}'
+        assert main([str(config), '--work-dir', str(work_dir), '--no-validate', *options]) == 0
+        losses.append(logged(work_dir))
+    full, mixed = (torch.tensor(list(values.values())) for values in losses)
+    assert not torch.equal(full, mixed), 'reduced precision was in use'
+    torch.testing.assert_close(mixed, full, rtol=0.1, atol=1e-3)
+    weights = torch.load(tmp_path / 'run1' / 'epoch_2.pth')['state_dict']
+    assert all(value.dtype in (torch.float32, torch.int64) for value in weights.values())

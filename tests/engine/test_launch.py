@@ -1,0 +1,55 @@
+"""Several processes on one CPU do what one process does."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.drawn_people import write_drawn_coco
+from tests.engine.runs import ROOT, logged
+from tests.small_config import write_small_config
+from tools.test import main as run_test
+
+
+def launch(script: str, *arguments: object) -> None:
+    """Run one of the launch scripts with two processes and two threads altogether."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, 'PORT': str(port), 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1'}
+    done = subprocess.run(
+        [ROOT / 'tools' / script, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five people, so that the two processes share one to make their parts equal."""
+    folder = tmp_path_factory.mktemp('five')
+    annotations = write_drawn_coco(folder / 'data', num_images=5, people=1)
+    return write_small_config(folder / 'small.py', annotations.parent, epochs=2)
+
+
+def test_two_processes_train_and_test_like_one(config: Path, tmp_path: Path) -> None:
+    launch('dist_train.sh', config, 2, '--work-dir', tmp_path / 'two')
+    losses = logged(tmp_path / 'two')
+    assert sorted(losses) == [1, 2, 3, 4], 'ceil(5 people / 2 processes / batch of 2) = 2 steps an epoch'
+    checkpoint = tmp_path / 'two' / 'epoch_2.pth'
+    launch('dist_test.sh', config, checkpoint, 2, '--work-dir', tmp_path / 'test2')
+    assert run_test([str(config), str(checkpoint), '--work-dir', str(tmp_path / 'test1')]) == 0
+    two, one = (json.loads((tmp_path / name / 'metrics.json').read_text()) for name in ('test2', 'test1'))
+    assert {key: value for key, value in two.items() if 'AP' in key or 'AR' in key} == {
+        key: value for key, value in one.items() if 'AP' in key or 'AR' in key
+    }
+
+
+@pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh'])
+def test_scripts_say_how_they_are_used(script: str) -> None:
+    done = subprocess.run([ROOT / 'tools' / script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert 'usage:' in done.stderr

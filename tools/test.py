@@ -1,0 +1,37 @@
+#!/usr/bin/env python
+"""Test a pose model: ``tools/test.py CONFIG CHECKPOINT`` with MMPose's options; ends in COCO AP and metrics.json."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import posescope  # noqa: F401  makes MMPose importable
+from posescope.engine.command import command
+from posescope.engine.config import test_config
+from posescope.engine.launch import build_runner
+from posescope.engine.metrics_hook import MetricsFileHook
+from posescope.engine.options import parse, test_parser
+from posescope.engine.preflight import check_data
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Test as the command line says.
+
+    Args:
+        argv: Options without the program's name; None takes those of this process.
+
+    Returns:
+        Exit status.
+    """
+    args = parse(test_parser(), argv)
+    cfg = test_config(args)
+    check_data(cfg, ('test',), Path(cfg.work_dir))
+    runner = build_runner(cfg)
+    runner.register_hook(MetricsFileHook(Path(runner.work_dir) / 'metrics.json', args.out), 'LOWEST')
+    runner.test()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
