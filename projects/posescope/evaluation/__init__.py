@@ -1,0 +1,6 @@
+"""Object keypoint similarity and the metrics built on it."""
+
+from posescope.evaluation.mean_oks import MeanOKS
+from posescope.evaluation.oks import ks, oks
+
+__all__ = ['MeanOKS', 'ks', 'oks']
