@@ -1,0 +1,80 @@
+# make install | demo | test | test-all | lint | bench | movenet | clean     (VENV=path chooses another environment)
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+# Further options of pip, e.g. PIP_OPTIONS="--index-url URL" for CPU-only wheels of torch.
+PIP_OPTIONS ?=
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# A stamp carries the checksum of what it was made from, so that a changed requirement installs again.
+RUNTIME := $(shell cat requirements/runtime.txt requirements/openmmlab.txt setup.py pyproject.toml | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.installed-$(RUNTIME)
+extra_stamp = $(VENV)/.$(1)-$(RUNTIME)-$(shell cat requirements/$(1).txt requirements/peers.txt | cksum | cut -d' ' -f1)
+TEST_STAMP := $(call extra_stamp,tests)
+LINT_STAMP := $(call extra_stamp,lint)
+WEIGHTS := work_dirs/weights/movenet-thunder.pth work_dirs/weights/movenet-lightning.pth
+QUICK := not long and not network and not crash
+
+.PHONY: help install test test-all lint format bench movenet clean
+
+help:
+	@sed -n '1p' Makefile | sed 's/^# //'
+
+install: $(STAMP)
+
+$(VENV)/bin/python:
+	@for python in $${PYTHON:-} python3 python3.12 python3.11 python3.10; do
+	    if "$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+	        echo "creating $(VENV) with $$("$$python" --version)"; exec "$$python" -m venv $(VENV)
+	    fi
+	done
+	echo 'posescope needs Python 3.10, 3.11 or 3.12 with venv; name one with PYTHON=/path/to/python' >&2; exit 1
+
+$(STAMP): | $(VENV)/bin/python
+	@echo 'installing (a few minutes, torch is large)'
+	$(PIP) $(PIP_OPTIONS) -r requirements/runtime.txt
+	$(PIP) --no-deps -r requirements/openmmlab.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	rm -f $(VENV)/.installed-*
+	touch $@
+
+$(TEST_STAMP): $(STAMP)
+	@$(PIP) -r requirements/tests.txt
+	rm -f $(VENV)/.tests-*
+	touch $@
+
+$(LINT_STAMP): $(STAMP)
+	@$(PIP) -r requirements/lint.txt
+	rm -f $(VENV)/.lint-*
+	touch $@
+
+test: $(TEST_STAMP)
+	@$(PY) -m pytest -m '$(QUICK)' $(PYTEST_OPTIONS)
+
+test-all: $(TEST_STAMP) $(WEIGHTS)
+	@$(PY) -m pytest $(PYTEST_OPTIONS)
+
+lint: $(LINT_STAMP)
+	@$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(LINT_STAMP)
+	@$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(TEST_STAMP)
+	@for benchmark in tools/benchmarks/*.py; do
+	    $(PY) "$$benchmark" --json "work_dirs/benchmarks/$$(basename "$$benchmark" .py).json"
+	done
+
+movenet: $(WEIGHTS)
+
+$(WEIGHTS): | $(STAMP)
+	@$(PY) tools/fetch_movenet.py
+
+clean:
+	@rm -rf $(VENV) work_dirs/*
