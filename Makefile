@@ -17,6 +17,9 @@ TEST_STAMP := $(call extra_stamp,tests)
 LINT_STAMP := $(call extra_stamp,lint)
 WEIGHTS := work_dirs/weights/movenet-thunder.pth work_dirs/weights/movenet-lightning.pth
 QUICK := not long and not network and not crash
+# One thread a process: threads that compete for two cores make everything many times slower.
+JOBS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 .PHONY: help install test test-all lint format bench movenet clean
 
@@ -52,10 +55,10 @@ $(LINT_STAMP): $(STAMP)
 	touch $@
 
 test: $(TEST_STAMP)
-	@$(PY) -m pytest -m '$(QUICK)' $(PYTEST_OPTIONS)
+	@$(PYTEST) -m '$(QUICK)' $(PYTEST_OPTIONS)
 
 test-all: $(TEST_STAMP) $(WEIGHTS)
-	@$(PY) -m pytest $(PYTEST_OPTIONS)
+	@$(PYTEST) $(PYTEST_OPTIONS)
 
 lint: $(LINT_STAMP)
 	@$(VENV)/bin/ruff check .

@@ -1,14 +1,23 @@
 """Fixtures that several test modules share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mmengine.registry import DefaultScope
 
 import posescope  # noqa: F401  registers with MMPose before any test imports it
 from tests.drawn_people import write_drawn_coco
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def default_scope() -> Iterator[None]:
+    """Build from MMPose's registries, whatever scope a runner of an earlier test left behind."""
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        yield
 
 
 @pytest.fixture(scope='session')

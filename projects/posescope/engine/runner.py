@@ -92,7 +92,11 @@ class ResumableRunner(Runner):
         """
         if Path(filename).is_file():
             refuse_other_architecture(self.model, load_checkpoint(filename), filename, partial=self._may_be_partial)
-        return super().load_checkpoint(filename, *args, **kwargs)
+        try:
+            with fetching():
+                return super().load_checkpoint(filename, *args, **kwargs)
+        except PretrainedWeightsError as error:
+            raise InputError(f'{error}; put the file at {error.cache}') from error
 
     @property
     def _may_be_partial(self) -> bool:
