@@ -34,8 +34,9 @@ def latest_checkpoint(work_dir: Path) -> Path | None:
         for path in (Path(name), work_dir / Path(name).name):
             if name and path.is_file():
                 return path
-    numbered = [path for path in work_dir.glob('*.pth') if _NUMBERED.fullmatch(path.name)]
-    return max(numbered, key=lambda path: path.stat().st_mtime, default=None)
+    matches = {path: _NUMBERED.fullmatch(path.name) for path in work_dir.glob('*.pth')}
+    numbered = {path: int(match[1]) for path, match in matches.items() if match is not None}
+    return max(numbered, key=lambda path: (path.stat().st_mtime_ns, numbered[path]), default=None)
 
 
 @LOOPS.register_module()
