@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from posescope.engine.building import building
+from posescope.errors import InputError
 from tests.drawn_people import write_drawn_coco
 from tests.small_config import write_small_config
 from tools.test import main as run_test
@@ -63,7 +65,10 @@ def test_config(trained: dict, line: object, tmp_path: Path) -> None:
     assert 'lacks model' in line(run_train, broken)
     misspelt = tmp_path / 'misspelt.py'
     misspelt.write_text(f"_base_ = {str(trained['config'])!r}\nmodel = dict(backbone=dict(type='ResNett'))")
-    assert 'ResNett' in line(run_train, misspelt, '--work-dir', tmp_path)
+    text = line(run_train, misspelt, '--work-dir', tmp_path)
+    assert "type='ResNett'" in text
+    assert 'nearest: ResNet' in text
+    assert 'is a folder' in line(run_train, tmp_path)
 
 
 def test_checkpoint(trained: dict, line: object, tmp_path: Path) -> None:
@@ -89,6 +94,54 @@ def test_checkpoint(trained: dict, line: object, tmp_path: Path) -> None:
     assert 'does not exist' in line(
         run_train, trained['config'], '--work-dir', tmp_path, '--resume', tmp_path / 'none.pth'
     )
+
+
+def test_checkpoint_to_resume_from(trained: dict, line: object, tmp_path: Path) -> None:
+    checkpoint = torch.load(trained['checkpoint'])
+    torch.save({'state_dict': checkpoint['state_dict']}, tmp_path / 'weights.pth')
+    text = line(run_train, trained['config'], '--work-dir', tmp_path / 'w', '--resume', tmp_path / 'weights.pth')
+    assert 'holds weights only' in text
+    for content in (None, [1], {3: torch.zeros(1)}):
+        torch.save({**checkpoint, 'state_dict': content}, tmp_path / 'odd.pth')
+        assert 'odd.pth holds' in line(run_test, trained['config'], tmp_path / 'odd.pth', '--work-dir', tmp_path / 'w')
+
+
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        ('train_dataloader.batch_size=0', 'train_dataloader or train_cfg of the config cannot be built'),
+        ('train_dataloader.num_workers=-1', 'num_workers'),
+        ('train_cfg.max_epochs=abc', 'abc'),
+        ('train_cfg.max_epochs=0.5', 'max_epochs'),
+        ('optim_wrapper.optimizer.lr=-1', 'learning rate'),
+        ('optim_wrapper.optimizer.lrr=1', 'lrr'),
+        ('optim_wrapper.optimizer.type=Adamm', 'nearest: Adam'),
+        ('model.backbone.depth=19', '19'),
+        ('model.backbone.depthh=18', 'depthh'),
+        ('param_scheduler.0.type=LinearLRR', 'nearest: LinearLR'),
+        ('train_dataloader.sampler.type=DefaultSample', 'nearest: DefaultSampler'),
+        ('train_dataloader.dataset.type=CocoDatset', 'nearest: CocoDataset'),
+        ('train_dataloader.dataset.pipeline.2.type=RandomFlp', 'nearest: RandomFlip'),
+        ('default_hooks.logger.type=LogerHook', 'nearest: LoggerHook'),
+    ],
+)
+def test_values_of_the_config(trained: dict, line: object, tmp_path: Path, option: str, words: str) -> None:
+    assert words in line(run_train, trained['config'], '--work-dir', tmp_path, '--no-validate', '--cfg-options', option)
+
+
+def test_errors_of_other_code_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), building('model'):
+        raise ZeroDivisionError
+    with pytest.raises(ValueError, match='mine'), building('model'):
+        raise ValueError('mine')
+    with pytest.raises(InputError, match='model of the config cannot be built: ValueError'), building('model'):
+        torch.nn.functional.interpolate(torch.zeros(2), scale_factor=2, size=2)
+
+
+def test_work_dir(trained: dict, line: object, tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    assert str(tmp_path / 'file') in line(run_train, trained['config'], '--work-dir', tmp_path / 'file')
+    assert str(tmp_path / 'file') in line(run_train, trained['config'], '--work-dir', tmp_path / 'file' / 'below')
 
 
 class _Hostile:
@@ -189,6 +242,10 @@ def test_detections(trained: dict, line: object, tmp_path: Path) -> None:
 
     assert 'not valid JSON' in attempt('[{')
     assert 'no list of COCO-format detections' in attempt([{'bbox': [0, 0, 1, 1]}])
+    box = {'image_id': 1, 'category_id': 1, 'bbox': [0, 0, 9, 9], 'score': 1}
+    assert 'detections[1] has a wrong bbox' in attempt([box, {**box, 'bbox': [0, 1]}])
+    assert 'has a wrong score' in attempt([{**box, 'score': 'x'}])
+    assert 'category_id 1, a person' in attempt([{**box, 'category_id': 2}])
     assert 'none of the 1 boxes' in attempt([{'image_id': 77, 'category_id': 1, 'bbox': [0, 0, 9, 9], 'score': 1}])
 
 

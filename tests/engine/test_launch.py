@@ -13,6 +13,7 @@ from tests.drawn_people import write_drawn_coco
 from tests.engine.runs import ROOT, logged
 from tests.small_config import write_small_config
 from tools.test import main as run_test
+from tools.train import main as run_train
 
 
 def launch(script: str, *arguments: object) -> None:
@@ -32,7 +33,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five people, so that the two processes share one to make their parts equal."""
     folder = tmp_path_factory.mktemp('five')
     annotations = write_drawn_coco(folder / 'data', num_images=5, people=1)
-    return write_small_config(folder / 'small.py', annotations.parent, epochs=2)
+    # SyncBN, which PyTorch has for GPUs only, has to become BN.
+    more = "\nmodel['backbone']['norm_cfg'] = dict(type='SyncBN')"
+    return write_small_config(folder / 'small.py', annotations.parent, epochs=2, more=more)
 
 
 def test_two_processes_train_and_test_like_one(config: Path, tmp_path: Path) -> None:
@@ -46,6 +49,14 @@ def test_two_processes_train_and_test_like_one(config: Path, tmp_path: Path) -> 
     assert {key: value for key, value in two.items() if 'AP' in key or 'AR' in key} == {
         key: value for key, value in one.items() if 'AP' in key or 'AR' in key
     }
+
+
+def test_launcher_without_torchrun_is_explained(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv('RANK', raising=False)
+    assert run_train([str(config), '--work-dir', str(tmp_path), '--launcher', 'pytorch']) == 2
+    assert 'error: --launcher pytorch is for processes that torchrun started' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh'])

@@ -43,6 +43,37 @@ def test_resumed_losses_are_those_of_an_undisturbed_run(
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.parametrize(
+    'more',
+    [
+        # An odd number of batches an epoch: a checkpoint falls between two updates.
+        "train_dataloader['dataset']['indices'] = 5\noptim_wrapper['accumulative_counts'] = 2",
+        # Its streams run on from epoch to epoch, and it asks for the type of its data set.
+        """
+train_dataloader['dataset'] = dict(
+    _delete_=True, type='CombinedDataset', metainfo=dict(from_file='configs/_base_/datasets/coco.py'),
+    datasets=[dict(**data, pipeline=[]), dict(**data, pipeline=[])], pipeline=train_pipeline,
+)
+train_dataloader['sampler'] = dict(
+    _delete_=True, type='MultiSourceSampler', batch_size=2, source_ratio=[1, 1], shuffle=True
+)
+""",
+    ],
+    ids=['accumulated-gradients', 'multi-source-sampler'],
+)
+def test_what_else_a_run_remembers(tmp_path: Path, drawn_coco: Path, more: str) -> None:
+    config = write_small_config(
+        tmp_path / 'small.py', drawn_coco.parent, epochs=3, checkpoint_interval=4, checkpoint_by_epoch=False, more=more
+    )
+    assert main([str(config), '--work-dir', str(tmp_path / 'a'), '--no-validate']) == 0
+    (tmp_path / 'b').mkdir()
+    shutil.copy(tmp_path / 'a' / 'iter_4.pth', tmp_path / 'b')
+    assert main([str(config), '--work-dir', str(tmp_path / 'b'), '--no-validate', '--resume']) == 0
+    expected, found = logged(tmp_path / 'a'), logged(tmp_path / 'b')
+    assert min(found) == 5
+    assert found == {iteration: expected[iteration] for iteration in found}
+
+
 def test_number_of_workers_does_not_change_the_losses(tmp_path: Path, drawn_coco: Path) -> None:
     losses = []
     for workers in (0, 2):
@@ -71,6 +102,11 @@ def test_latest_checkpoint_survives_a_broken_record(tmp_path: Path) -> None:
     (tmp_path / 'last_checkpoint').write_text('')
     assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+    assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
+    # A copied folder goes on from its own files, not from those of the folder that it was copied from.
+    (tmp_path / 'elsewhere').mkdir()
+    (tmp_path / 'elsewhere' / 'epoch_1.pth').touch()
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'elsewhere' / 'epoch_1.pth'))
     assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
     (tmp_path / 'last_checkpoint').write_text('/moved/away/epoch_2.pth')
     assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'

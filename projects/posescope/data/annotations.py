@@ -49,11 +49,11 @@ def read_categories(path: Path) -> list[dict]:
     matches = list(re.finditer(r'"categories"\s*:\s*', text))
     if matches:
         try:
-            return list(json.JSONDecoder().raw_decode(text, matches[-1].end())[0])
+            return list(json.JSONDecoder().raw_decode(text, matches[-1].end())[0] or [])
         except ValueError:
             read_json(path, 'annotation file')
     content = read_json(path, 'annotation file')
-    return content.get('categories', []) if isinstance(content, dict) else []
+    return list(content.get('categories') or []) if isinstance(content, dict) else []
 
 
 def joint_names(categories: Sequence[dict]) -> list[str] | None:
@@ -123,21 +123,16 @@ def select_joints(annotations: dict[str, Any], order: Sequence[int]) -> dict[str
     return {**annotations, 'annotations': people, 'categories': categories}
 
 
-def require_people(annotations: Any, path: Path) -> None:
-    """Raise :class:`InputError` unless there is a person with a labelled joint."""
-    if not isinstance(annotations, dict) or not isinstance(annotations.get('images'), list):
-        raise InputError(f'{path} is no COCO-format annotation file: it lacks the list "images"')
-    people = annotations.get('annotations') or []
-    if not any(any(visibility > 0 for visibility in person.get('keypoints', [])[2::3]) for person in people):
-        raise InputError(f'{path} holds no people with labelled joints ({len(people)} annotations)')
+def under_root(dataset: dict, key: str) -> Path:
+    """Return the path of ``ann_file`` as the dataset will see it: below ``data_root`` unless absolute."""
+    return Path(dataset.get('data_root') or '') / dataset[key]
 
 
-def require_images(annotations: dict[str, Any], folder: Path, path: Path) -> None:
-    """Raise :class:`InputError` that names the first image of ``annotations`` that is not in ``folder``."""
-    if not folder.is_dir():
-        raise InputError(f'image folder {folder} does not exist')
-    missing = [image['file_name'] for image in annotations['images'] if not (folder / image['file_name']).is_file()]
-    if missing:
-        raise InputError(
-            f'{len(missing)} of {len(annotations["images"])} images of {path} are missing, first {folder / missing[0]}'
-        )
+def annotation_files(node: Any) -> list[str]:
+    """List the annotation files that a part of a config names."""
+    if isinstance(node, dict):
+        own = [str(under_root(node, 'ann_file'))] if isinstance(node.get('ann_file'), str) else []
+        return own + [path for value in node.values() for path in annotation_files(value)]
+    if isinstance(node, list | tuple):
+        return [path for value in node for path in annotation_files(value)]
+    return []

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+from mmengine.logging import print_log
 from torch import nn
 
 from posescope.errors import InputError
@@ -25,9 +27,16 @@ def refuse_other_architecture(model: nn.Module, checkpoint: dict[str, Any], file
     Raises:
         InputError: With the first missing, extra and misshapen keys and their numbers.
     """
-    weights = {re.sub(r'^module\.', '', key): value for key, value in checkpoint.get('state_dict', checkpoint).items()}
+    content = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(content, dict):
+        raise InputError(f'{filename} holds a {type(content).__name__} as state_dict, not weights by name')
+    weights = {
+        re.sub(r'^module\.', '', str(key)): value for key, value in content.items() if isinstance(value, torch.Tensor)
+    }
     model = getattr(model, 'module', model)
-    parameters = dict(model.named_parameters())
+    # Without running statistics a trained model gives noise; other buffers are computed where they are missing.
+    statistics = [key for key in model.state_dict() if key.endswith(('running_mean', 'running_var'))]
+    parameters = [*dict(model.named_parameters()), *statistics]
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     missing = [key for key in parameters if key not in weights]
     unexpected = [key for key in weights if key not in shapes]
@@ -37,7 +46,10 @@ def refuse_other_architecture(model: nn.Module, checkpoint: dict[str, Any], file
         if key in weights and tuple(weights[key].shape) != shape
     ]
     fitting = len(parameters) - len(missing) - len(misshapen)
-    if (partial and fitting > 0) or not (missing or misshapen):
+    if not (missing or misshapen):
+        return
+    if partial and fitting > 0:
+        print_log(f'{fitting} of {len(parameters)} weights are taken from {filename}, the others start anew', 'current')
         return
     parts = [
         f'{len(keys)} {what} ({_some(keys)})'

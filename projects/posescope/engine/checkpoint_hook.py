@@ -69,6 +69,8 @@ class AtomicCheckpointHook(CheckpointHook):
             deferred.carry_out({str(self.last_ckpt)})
 
     def _save_best_checkpoint(self, runner: Any, metrics: dict) -> None:
+        if self.save_best:
+            refuse_non_finite(runner)
         with self._removing_afterwards() as deferred:
             super()._save_best_checkpoint(runner, metrics)
         if self.save_best and is_main_process():

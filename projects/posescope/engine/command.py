@@ -2,15 +2,20 @@
 
 import functools
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from urllib.error import URLError
 
-from posescope.errors import NO_ROOM, InputError
+import mmpose.registry
+from mmengine.registry import Registry
+
+from posescope.errors import NO_ROOM, InputError, nearest
 
 INPUT_ERROR = 2
 INTERRUPTED = 130
+_KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 _IMAGE_LOADING = re.compile(r'`(?P<cause>[^`]*)` occurs when loading `(?P<path>[^`]+)`')
 
 
@@ -35,19 +40,34 @@ def describe(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         where = f': {error.filename}' if error.filename else ''
         return f'{NO_ROOM[error.errno]}{where}'
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f'{error.filename}: {error.strerror}'
     if isinstance(error, URLError):
         return f'nothing could be fetched from the network: {error.reason}'
     if isinstance(error, KeyError) and 'is not in the' in text and 'registry' in text:
         return _unregistered(text)
+    keyword = _KEYWORD.search(text)
+    if isinstance(error, TypeError) and keyword is not None:
+        return f"type='{keyword[1]}' takes no argument '{keyword[2]}'"
     return None
 
 
 def _unregistered(text: str) -> str:
     """Shorten mmengine's paragraph about a type that no registry knows."""
-    match = re.search(r'(\S+) is not in the (\S+) registry', text)
+    match = re.search(r'(\S+) is not in the (.+?) registry', text)
     if match is None:
         return text
     name, registry = match[1].strip('"\''), match[2]
+    known = [
+        type_name
+        for found in vars(mmpose.registry).values()
+        if isinstance(found, Registry) and f'{found.scope}::{found.name}' == registry
+        for level in (found, found.parent)
+        if level is not None
+        for type_name in level.module_dict
+    ]
+    if known:
+        registry += f' (nearest: {nearest(name, dict.fromkeys(known))})'
     return (
         f"type='{name}' is not registered in {registry}: a typo, or `custom_imports` lacks the module that registers it"
     )
@@ -73,7 +93,8 @@ def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[s
             line = describe(error)
             if line is None:
                 raise
-            print(f'error: {line}', file=sys.stderr)
+            if os.environ.get('RANK', '0') == '0':  # of several processes one speaks
+                print(f'error: {line}', file=sys.stderr)
             return INPUT_ERROR
 
     return run

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from posescope.engine.testset import use_boxes, use_coco
-from posescope.errors import InputError
+from posescope.errors import InputError, nearest
 
 
 def load_config(path: str) -> Config:
@@ -19,7 +20,7 @@ def load_config(path: str) -> Config:
     """
     file = Path(path)
     if not file.is_file():
-        raise InputError(f'config {path} does not exist')
+        raise InputError(f'config {path} {"is a folder" if file.is_dir() else "does not exist"}')
     try:
         if file.suffix == '.py':
             ast.parse(file.read_text(), path)
@@ -137,6 +138,11 @@ def _collect_badcases(cfg: Config, args: argparse.Namespace) -> None:
 
 def _merge_options(cfg: Config, args: argparse.Namespace) -> None:
     if args.cfg_options:
+        for key in args.cfg_options:
+            first = key.partition('.')[0]
+            if first not in cfg:
+                close = nearest(first, cfg.keys(), 1)
+                print_log(f'--cfg-options {key}: the config has no {first} (nearest: {close}); it is added', 'current')
         try:
             cfg.merge_from_dict(args.cfg_options)
         except (KeyError, TypeError, AssertionError) as error:

@@ -10,9 +10,18 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from posescope.compat.managers import forget_managers
+from posescope.engine.building import building
 from posescope.engine.runner import ResumableRunner
+from posescope.errors import InputError
 
-_HOOK_TYPES = {'CheckpointHook': 'AtomicCheckpointHook'}
+_REPLACED = {
+    'CheckpointHook': 'mmpose.AtomicCheckpointHook',
+    'YOLOXPoseModeSwitchHook': 'mmpose.ResumableModeSwitchHook',
+    'RTMOModeSwitchHook': 'mmpose.ResumableRTMOModeSwitchHook',
+}
+"""Hooks of the host that do not survive a resume or a full disk, and ours that do the same and survive."""
+
+_ADDED = ('mmpose.BatchResizeHook', 'mmpose.AccumulatedGradientHook', 'mmpose.StepSeedHook', 'mmpose.DivergenceHook')
 
 
 def adapt(cfg: Config) -> None:
@@ -21,12 +30,11 @@ def adapt(cfg: Config) -> None:
     mmengine's checkpoint hook becomes :class:`AtomicCheckpointHook`, a diverging run is stopped, steps are seeded,
     mixed precision on a machine without accelerator becomes bfloat16, and several processes on a CPU talk through gloo.
     """
-    hooks = cfg.setdefault('default_hooks', {})
-    checkpoint = hooks.setdefault('checkpoint', {'type': 'CheckpointHook', 'interval': 1})
-    if checkpoint is not None and checkpoint.get('type') in _HOOK_TYPES:
-        checkpoint['type'] = f'mmpose.{_HOOK_TYPES[checkpoint["type"]]}'
-    own = [{'type': 'mmpose.StepSeedHook'}, {'type': 'mmpose.DivergenceHook'}]
-    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *own]
+    cfg.default_hooks = {'checkpoint': {'type': 'CheckpointHook', 'interval': 1}, **(cfg.get('default_hooks') or {})}
+    for hook in [*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or [])]:
+        if isinstance(hook, dict) and hook.get('type') in _REPLACED:
+            hook['type'] = _REPLACED[hook['type']]
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *({'type': name} for name in _ADDED)]
     if get_device() == 'cpu':
         _adapt_to_cpu(cfg)
 
@@ -54,7 +62,17 @@ def _adapt_to_cpu(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner that the config names, ours where it names none."""
+    """Build the runner that the config names, ours where it names none.
+
+    Raises:
+        InputError: The host cannot build what the config says, or several processes are asked for but were not
+            started.
+    """
+    if cfg.get('launcher') == 'pytorch' and 'RANK' not in os.environ:
+        raise InputError(
+            '--launcher pytorch is for processes that torchrun started: use tools/dist_train.sh or dist_test.sh'
+        )
     forget_managers()
     adapt(cfg)
-    return RUNNERS.build(cfg) if cfg.get('runner_type') else ResumableRunner.from_cfg(cfg)
+    with building('a part'):
+        return RUNNERS.build(cfg) if cfg.get('runner_type') else ResumableRunner.from_cfg(cfg)

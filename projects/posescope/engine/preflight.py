@@ -12,8 +12,19 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from posescope.atomic import atomic_write
-from posescope.data.annotations import joint_names, match_joints, read_categories, read_json, select_joints
-from posescope.errors import InputError
+from posescope.data.annotation_checks import check_annotations
+from posescope.data.annotations import (
+    joint_names,
+    match_joints,
+    read_categories,
+    read_json,
+    select_joints,
+    under_root,
+)
+from posescope.errors import InputError, nearest
+
+CHECKED_SIZE = 64 * 2**20
+"""Bytes up to which an annotation file is checked whole: COCO's validation set is, its training set would take long."""
 
 
 def check_data(cfg: Config, phases: Sequence[str], work_dir: Path) -> None:
@@ -57,27 +68,15 @@ def _coco_style(dataset: dict) -> Iterator[dict]:
         yield dataset
 
 
-def annotation_files(node: Any) -> list[str]:
-    """List the annotation files that a part of a config names."""
-    if isinstance(node, dict):
-        own = [str(under_root(node, 'ann_file'))] if isinstance(node.get('ann_file'), str) else []
-        return own + [path for value in node.values() for path in annotation_files(value)]
-    if isinstance(node, list | tuple):
-        return [path for value in node for path in annotation_files(value)]
-    return []
-
-
 def _dataset_class(dataset: dict) -> type:
     kind = dataset.get('type')
     found = DATASETS.get(kind) if isinstance(kind, str) else kind
     if found is None:
-        raise InputError(f"dataset type '{kind}' is not registered; is its module in custom_imports?")
+        known = nearest(str(kind), DATASETS.module_dict)
+        raise InputError(
+            f"dataset type '{kind}' is not registered (nearest: {known}): a typo, or custom_imports lacks it"
+        )
     return found
-
-
-def under_root(dataset: dict, key: str) -> Path:
-    """Return the path of ``ann_file`` as the dataset will see it: below ``data_root`` unless absolute."""
-    return Path(dataset.get('data_root') or '') / dataset[key]
 
 
 def skeleton(dataset: dict) -> list[str]:
@@ -95,6 +94,9 @@ def _check_dataset(dataset: dict, work_dir: Path, replaced: dict[str, str]) -> N
         raise InputError(f'annotation file {path} does not exist')
     if dataset.get('bbox_file') and not Path(dataset['bbox_file']).is_file():
         raise InputError(f'detection file {dataset["bbox_file"]} does not exist')
+    plain = _dataset_class(dataset).parse_data_info is BaseCocoStyleDataset.parse_data_info  # type: ignore[attr-defined]
+    if plain and path.stat().st_size <= CHECKED_SIZE:
+        check_annotations(read_json(path, 'annotation file'), path)
     found, wanted = joint_names(read_categories(path)), skeleton(dataset)
     if found is None or found == wanted:
         return
@@ -108,8 +110,7 @@ def _check_dataset(dataset: dict, work_dir: Path, replaced: dict[str, str]) -> N
         return
     if order == list(range(len(found))):
         return
-    own_parser = _dataset_class(dataset).parse_data_info  # type: ignore[attr-defined]
-    if own_parser is not BaseCocoStyleDataset.parse_data_info:
+    if not plain:
         return
     rewritten = rewrite(path, select_joints(read_json(path, 'annotation file'), order), work_dir)
     print_log(f'joints of {path} stand in another order than in the config: matched by name in {rewritten}', 'current')

@@ -30,8 +30,8 @@ def latest_checkpoint(work_dir: Path) -> Path | None:
     record = work_dir / 'last_checkpoint'
     if record.is_file():
         name = record.read_text().strip()
-        # The folder may have been moved since: look beside the record, too.
-        for path in (Path(name), work_dir / Path(name).name):
+        # The folder may have been moved or copied since: what lies beside the record is meant.
+        for path in (work_dir / Path(name).name, Path(name)):
             if name and path.is_file():
                 return path
     matches = {path: _NUMBERED.fullmatch(path.name) for path in work_dir.glob('*.pth')}
@@ -83,14 +83,11 @@ def fast_forward(loop: EpochBasedTrainLoop | IterBasedTrainLoop, seed: int | Non
         False if that cannot be done without loading the data again (a batch sampler or an endless sampler of another
         kind); then the loop is left as it was.
     """
-    # MMPose's data sets take seconds to import, and whoever has a loop has imported them.
-    from mmpose.datasets.samplers import MultiSourceSampler
-
     loader = loop.dataloader
     sampler = loader.sampler
     if not isinstance(sampler, SeededSampler) or loader.batch_size is None:
         return False
-    endless = isinstance(sampler.inner, InfiniteSampler | MultiSourceSampler)
+    endless = isinstance(sampler.inner, InfiniteSampler)
     if isinstance(loop, IterBasedTrainLoop):
         epoch, batches = (0, loop.iter) if endless else divmod(loop.iter, len(loader))
         sampler.restart(seed, epoch, batches * loader.batch_size)

@@ -3,18 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+from mmengine.device import get_device
 from mmengine.dist import master_only
+from mmengine.model import revert_sync_batchnorm
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
-from mmpose.registry import RUNNERS
+from mmpose.registry import OPTIMIZERS, RUNNERS
 
 from posescope.atomic import replacing
 from posescope.compat.checkpoint import load_checkpoint
 from posescope.compat.pretrained import PretrainedWeightsError, fetching
+from posescope.data.annotations import annotation_files
 from posescope.engine.architecture import refuse_other_architecture
-from posescope.engine.preflight import annotation_files
+from posescope.engine.building import building
 from posescope.engine.resume import ResumableEpochLoop, fast_forward, latest_checkpoint
-from posescope.engine.seeding import SeededDataset, SeededSampler
-from posescope.errors import NO_ROOM, InputError
+from posescope.engine.seeding import seeded
+from posescope.errors import NO_ROOM, InputError, nearest
 
 
 @RUNNERS.register_module()
@@ -49,6 +52,8 @@ class ResumableRunner(Runner):
         try:
             return Runner.build_dataloader(dataloader, *args, **kwargs)
         except (ValueError, KeyError) as error:
+            if 'is not in the' in str(error):  # a type that no registry knows; the command explains it
+                raise
             files = ', '.join(annotation_files(dataloader))
             if 'need at least one array to concatenate' in str(error):  # MMEngine serialising an empty list of samples
                 raise InputError(f'{files} holds no people that the data set can use') from error
@@ -56,16 +61,47 @@ class ResumableRunner(Runner):
                 raise InputError(f'{files} cannot be read as annotations: {type(error).__name__} {error}') from error
             raise
 
+    def wrap_model(self, model_wrapper_cfg: Any, model: Any) -> Any:
+        """Wrap for several processes; SyncBN, which several processes on a CPU cannot share, becomes BN."""
+        if get_device() == 'cpu':
+            model = revert_sync_batchnorm(model)
+        return super().wrap_model(model_wrapper_cfg, model)
+
     def build_train_loop(self, loop: Any) -> Any:
         """Build the loop over data that are seeded per sample."""
         if isinstance(self._train_dataloader, dict):
-            self._train_dataloader['dataset'] = {'type': SeededDataset, 'dataset': self._train_dataloader['dataset']}
-            self._train_dataloader['sampler'] = {'type': SeededSampler, 'sampler': self._train_dataloader['sampler']}
+            seeded(self._train_dataloader)
         if isinstance(loop, dict) and 'type' not in loop and loop.get('by_epoch'):
             loop = {'type': ResumableEpochLoop, **{key: value for key, value in loop.items() if key != 'by_epoch'}}
         elif isinstance(loop, dict) and loop.get('type') in ('EpochBasedTrainLoop', EpochBasedTrainLoop):
             loop = {**loop, 'type': ResumableEpochLoop}
-        return super().build_train_loop(loop)
+        with building('train_dataloader or train_cfg'):
+            return super().build_train_loop(loop)
+
+    def build_val_loop(self, loop: Any) -> Any:
+        """Build the validation loop, as the host does."""
+        with building('val_dataloader, val_cfg or val_evaluator'):
+            return super().build_val_loop(loop)
+
+    def build_test_loop(self, loop: Any) -> Any:
+        """Build the test loop, as the host does."""
+        with building('test_dataloader, test_cfg or test_evaluator'):
+            return super().build_test_loop(loop)
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """Build the optimiser, as the host does; a type that is not registered is named."""
+        optimizer = optim_wrapper.get('optimizer') if isinstance(optim_wrapper, dict) else None
+        kind = optimizer.get('type') if isinstance(optimizer, dict) else None
+        if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+            known = [*OPTIMIZERS.module_dict, *OPTIMIZERS.parent.module_dict]
+            raise InputError(f"optimizer type='{kind}' is not registered (nearest: {nearest(kind, known)})")
+        with building('optim_wrapper'):
+            return super().build_optim_wrapper(optim_wrapper)
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """Build the learning rate's schedule, as the host does."""
+        with building('param_scheduler'):
+            return super().build_param_scheduler(scheduler)
 
     def _init_model_weights(self) -> None:
         if self._resume and self._load_from is not None:
@@ -78,7 +114,15 @@ class ResumableRunner(Runner):
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Resume, then put the data where the run stopped."""
+        if Path(filename).is_file() and 'meta' not in load_checkpoint(filename):
+            raise InputError(
+                f'{filename} holds weights only, not where a run stopped: start from it with '
+                f'--cfg-options load_from={filename}'
+            )
         super().resume(filename, *args, **kwargs)
+        for hook in self.hooks:
+            if hasattr(hook, 'catch_up'):
+                hook.catch_up(self)
         seed = None if self._randomness_cfg.get('diff_rank_seed') else self.seed
         if not fast_forward(self.train_loop, seed):
             self.logger.warning('this data loader cannot be fast-forwarded: the host decides what is drawn next')

@@ -112,7 +112,9 @@ class SeededSampler(_Forwarding):
     def _build(self) -> None:
         config = {**self._config}
         registry = DATA_SAMPLERS if config.get('type') is not None else MMENGINE_SAMPLERS
-        self.inner = registry.build(config, default_args={'dataset': self._dataset, 'seed': self._seed})
+        # Some samplers look into the data set, and ask for its type.
+        dataset = getattr(self._dataset, 'inner', self._dataset)
+        self.inner = registry.build(config, default_args={'dataset': dataset, 'seed': self._seed})
         if self._seed is None:
             self._seed = int(getattr(self.inner, 'seed', None) or 0)
 
@@ -130,8 +132,15 @@ class SeededSampler(_Forwarding):
             epoch: Epoch, 0 for samplers that never end.
             start: Number of this rank's samples that were used already.
         """
+        # MMPose's data sets take seconds to import, and whoever has a sampler has imported them.
+        from mmpose.datasets.samplers import MultiSourceSampler
+
         self._seed = self._seed if seed is None else seed
         self._build()
+        if isinstance(self.inner, MultiSourceSampler):
+            # Its streams run on from epoch to epoch: leave behind what earlier epochs drew.
+            for _ in range(epoch):
+                iter(self.inner)
         self._pinned = (epoch, start)
 
     def __iter__(self) -> Iterator[SampleKey]:
@@ -147,6 +156,13 @@ class SeededSampler(_Forwarding):
                 # A wrapped-around tail and endless samplers count as a further pass, with augmentations of its own.
                 passes = position * get_world_size() // max(len(self._dataset), 1)
                 yield SampleKey(index, (self._seed or 0, epoch + passes, int(index)))
+
+
+def seeded(loader: dict) -> dict:
+    """Wrap data set and sampler of a data loader's config; it is changed and returned."""
+    loader['dataset'] = {'type': SeededDataset, 'dataset': loader['dataset']}
+    loader['sampler'] = {'type': SeededSampler, 'sampler': loader['sampler']}
+    return loader
 
 
 @HOOKS.register_module()

@@ -9,15 +9,9 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import DATASETS, METRICS
 
-from posescope.data.annotations import (
-    joint_names,
-    match_joints,
-    read_json,
-    require_images,
-    require_people,
-    select_joints,
-)
-from posescope.engine.preflight import rewrite, skeleton, under_root
+from posescope.data.annotation_checks import check_annotations, check_detections, require_images, require_people
+from posescope.data.annotations import joint_names, match_joints, read_json, select_joints, under_root
+from posescope.engine.preflight import rewrite, skeleton
 from posescope.errors import InputError
 
 
@@ -41,6 +35,7 @@ def use_coco(cfg: Config, annotations: Path, images: Path) -> None:
         InputError: A file is missing or broken, holds no people, or lacks joints of the config.
     """
     content = read_json(annotations, 'annotation file')
+    check_annotations(content, annotations)
     require_people(content, annotations)
     require_images(content, images, annotations)
     dataset = dict(cfg.test_dataloader.dataset)
@@ -91,12 +86,12 @@ def use_boxes(cfg: Config, detections: Path) -> None:
     if not _registered(DATASETS, dataset, BaseCocoStyleDataset) or dataset.get('data_mode') == 'bottomup':
         raise InputError('--bbox-file needs a top-down config that tests on one COCO-style data set')
     boxes = read_json(detections, 'detection file')
-    keys = {'image_id', 'category_id', 'bbox', 'score'}
-    if not isinstance(boxes, list) or not all(isinstance(box, dict) and keys <= box.keys() for box in boxes):
-        raise InputError(f'{detections} is no list of COCO-format detections with {", ".join(sorted(keys))}')
+    check_detections(boxes, detections)
     annotations = under_root(dataset, 'ann_file')
     known = {image['id'] for image in read_json(annotations, 'annotation file').get('images', [])}
     inside = [box for box in boxes if box['image_id'] in known]
+    if not any(box['category_id'] == 1 for box in boxes):
+        raise InputError(f'none of the {len(boxes)} boxes of {detections} has category_id 1, a person')
     if not inside:
         raise InputError(f'none of the {len(boxes)} boxes of {detections} lies on a picture of {annotations}')
     if len(inside) < len(boxes):

@@ -1,0 +1,76 @@
+"""Every way in which a COCO-format file can be wrong is named."""
+
+import copy
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from posescope.data.annotation_checks import check_annotations, require_people
+from posescope.errors import InputError
+
+PERSON = {
+    'id': 0, 'image_id': 7, 'category_id': 1, 'bbox': [0, 0, 4, 4], 'area': 9.5, 'keypoints': [1, 2, 2, 0, 0, 0],
+}  # fmt: skip
+RIGHT = {
+    'images': [{'id': 7, 'file_name': 'a.png'}],
+    'annotations': [PERSON, {**PERSON, 'id': 1}],
+    'categories': [{'id': 1, 'keypoints': ['a', 'b']}],
+}
+
+
+def test_a_right_file_passes() -> None:
+    check_annotations(RIGHT, Path('x.json'))
+    require_people(RIGHT, Path('x.json'))
+    check_annotations({'images': []}, Path('x.json'))
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (lambda c: c.pop('images'), '"images" has to be a list'),
+        (lambda c: c.update(images=['a.png']), '"images" has to be a list'),
+        (lambda c: c.update(annotations={}), '"annotations" has to be a list'),
+        (lambda c: c.update(categories=['person']), '"categories" has to be a list'),
+        (lambda c: c['images'][0].pop('file_name'), r'images\[0\] lacks file_name'),
+        (lambda c: c['images'].append(c['images'][0]), 'images has id 7 more than once'),
+        (lambda c: c['annotations'][1].update(id=0), 'annotations has id 0 more than once'),
+        (lambda c: c['annotations'][1].update(image_id=8), r'annotations\[1\] is on image_id 8, which images does not'),
+        (lambda c: c['annotations'][0].update(image_id=[]), 'image_id'),
+        (lambda c: c['annotations'][0].update(bbox=[0, 0, 4]), r'annotations\[0\] has a wrong bbox'),
+        (lambda c: c['annotations'][0].update(bbox='1,2,3,4'), 'wrong bbox'),
+        (lambda c: c['annotations'][0].update(area=math.inf), 'wrong area: inf'),
+        (lambda c: c['annotations'][0].update(keypoints=None), 'wrong keypoints'),
+        (lambda c: c['annotations'][0].update(keypoints=[1, 2]), 'wrong keypoints'),
+        (lambda c: c['annotations'][0].update(keypoints=[math.nan, 2, 2, 0, 0, 0]), 'wrong keypoints'),
+        (lambda c: [p.update(bbox=[]) for p in c['annotations']], r'\(2 of 2 entries are wrong\)'),
+    ],
+)
+def test_structure(change: Callable, words: str) -> None:
+    content = copy.deepcopy(RIGHT)
+    change(content)
+    with pytest.raises(InputError, match=words):
+        check_annotations(content, Path('x.json'))
+
+
+@pytest.mark.parametrize('content', [3, [RIGHT], None, 'x'])
+def test_what_is_no_object(content: object) -> None:
+    with pytest.raises(InputError, match=r'x\.json is no COCO-format annotation file'):
+        check_annotations(content, Path('x.json'))
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (lambda c: c.update(annotations=[]), r'no people with labelled joints \(0 annotations\)'),
+        (lambda c: [p.update(keypoints=[0] * 6) for p in c['annotations']], 'no people with labelled joints'),
+        (lambda c: c['annotations'][0].update(keypoints=[1, 2, 2]), 'people with 1, 2 joints, its category names 2'),
+        (lambda c: c['annotations'][1].pop('area'), r'annotations\[1\] lacks area'),
+    ],
+)
+def test_people(change: Callable, words: str) -> None:
+    content = copy.deepcopy(RIGHT)
+    change(content)
+    with pytest.raises(InputError, match=words):
+        require_people(content, Path('x.json'))
