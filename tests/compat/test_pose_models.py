@@ -21,7 +21,11 @@ FLIP_INDICES = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 def build(config: Any) -> nn.Module:
     register_all_modules(init_default_scope=False)
     torch.manual_seed(0)
-    return revert_sync_batchnorm(MODELS.build(config))
+    model = revert_sync_batchnorm(MODELS.build(config))
+    for name, weight in model.named_parameters():
+        if name.endswith('level_embed'):  # ED-Pose leaves it as uninitialised memory
+            nn.init.normal_(weight)
+    return model
 
 
 def public(name: str) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from urllib.error import URLError
 
 import mmpose.registry
+import torch
 from mmengine.registry import Registry
 
 from posescope.errors import NO_ROOM, InputError, nearest
@@ -85,7 +86,7 @@ def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[s
         # A full disk also hits the log file, and logging would print a traceback for every line that it cannot write.
         logging.raiseExceptions = False
         try:
-            return main(argv)
+            status = main(argv)
         except KeyboardInterrupt:
             print('\nerror: interrupted; start again with --resume to go on from the last checkpoint', file=sys.stderr)
             return INTERRUPTED
@@ -96,5 +97,9 @@ def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[s
             if os.environ.get('RANK', '0') == '0':  # of several processes one speaks
                 print(f'error: {line}', file=sys.stderr)
             return INPUT_ERROR
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            # Threads of a group that is still there when the interpreter ends can abort the process.
+            torch.distributed.destroy_process_group()
+        return status
 
     return run
