@@ -63,7 +63,11 @@ def build(name: str) -> nn.Module:
     config: ConfigDict = get_config(f'mmdet::{name}.py').model
     shrink(config)
     torch.manual_seed(0)
-    return revert_sync_batchnorm(MODELS.build(config))
+    model = revert_sync_batchnorm(MODELS.build(config))
+    for weight_name, weight in model.named_parameters():
+        if weight_name.endswith('level_embed'):  # uninitialised memory until init_weights, which wants the network
+            nn.init.normal_(weight)
+    return model
 
 
 def labelled_sample() -> DetDataSample:

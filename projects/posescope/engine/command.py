@@ -1,6 +1,7 @@
 """What every tool does with an exception: one line for what bad input explains, a traceback for everything else."""
 
 import functools
+import gc
 import logging
 import os
 import re
@@ -98,8 +99,15 @@ def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[s
                 print(f'error: {line}', file=sys.stderr)
             return INPUT_ERROR
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            # Threads of a group that is still there when the interpreter ends can abort the process.
-            torch.distributed.destroy_process_group()
+            _leave_group()
         return status
 
     return run
+
+
+def _leave_group() -> None:
+    """Take the process group down: its threads can abort a process whose interpreter ends before them."""
+    torch.distributed.barrier()
+    # The wrapped model refers to the group, and is itself part of reference cycles.
+    gc.collect()
+    torch.distributed.destroy_process_group()
