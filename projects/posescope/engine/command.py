@@ -88,10 +88,10 @@ def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[s
         logging.raiseExceptions = False
         try:
             status = main(argv)
-        except KeyboardInterrupt:
-            print('\nerror: interrupted; start again with --resume to go on from the last checkpoint', file=sys.stderr)
-            return INTERRUPTED
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
+            if was_interrupted(error):
+                print('\nerror: interrupted; --resume goes on from the last checkpoint', file=sys.stderr)
+                return INTERRUPTED
             line = describe(error)
             if line is None:
                 raise
@@ -103,6 +103,16 @@ def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[s
         return status
 
     return run
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is at the bottom of an exception.
+
+    MMEngine formats its config for every checkpoint under a bare ``except``, which makes a SyntaxError of a Ctrl-C.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _leave_group() -> None:
