@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.registry import DATA_SAMPLERS as MMENGINE_SAMPLERS
 from mmpose.registry import DATA_SAMPLERS, DATASETS, HOOKS
 
 
@@ -110,11 +109,9 @@ class SeededSampler(_Forwarding):
         self._build()
 
     def _build(self) -> None:
-        config = {**self._config}
-        registry = DATA_SAMPLERS if config.get('type') is not None else MMENGINE_SAMPLERS
         # Some samplers look into the data set, and ask for its type.
         dataset = getattr(self._dataset, 'inner', self._dataset)
-        self.inner = registry.build(config, default_args={'dataset': dataset, 'seed': self._seed})
+        self.inner = DATA_SAMPLERS.build(self._config, default_args={'dataset': dataset, 'seed': self._seed})
         if self._seed is None:
             self._seed = int(getattr(self.inner, 'seed', None) or 0)
 
