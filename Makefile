@@ -12,7 +12,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 # A stamp carries the checksum of what it was made from, so that a changed requirement installs again.
 RUNTIME := $(shell cat requirements/runtime.txt requirements/openmmlab.txt setup.py pyproject.toml | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/.installed-$(RUNTIME)
-extra_stamp = $(VENV)/.$(1)-$(RUNTIME)-$(shell cat requirements/$(1).txt requirements/peers.txt | cksum | cut -d' ' -f1)
+extra_stamp = $(VENV)/.$(1)-$(RUNTIME)-$(shell cat requirements/$(1).txt requirements/peers.txt requirements/render.txt | cksum | cut -d' ' -f1)
 TEST_STAMP := $(call extra_stamp,tests)
 LINT_STAMP := $(call extra_stamp,lint)
 WEIGHTS := work_dirs/weights/movenet-thunder.pth work_dirs/weights/movenet-lightning.pth

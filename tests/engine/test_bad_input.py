@@ -129,6 +129,13 @@ def test_values_of_the_config(trained: dict, line: object, tmp_path: Path, optio
     assert words in line(run_train, trained['config'], '--work-dir', tmp_path, '--no-validate', '--cfg-options', option)
 
 
+def test_evaluator_that_is_no_dict(trained: dict, line: object, tmp_path: Path) -> None:
+    # A list of dicts on the command line reaches the config as a list of strings.
+    option = "val_evaluator=[dict(type='CocoMetric')]"
+    message = line(run_train, trained['config'], '--work-dir', tmp_path, '--cfg-options', option)
+    assert 'val_evaluator has to be a dict or a list of dicts' in message
+
+
 def test_errors_of_other_code_keep_their_traceback() -> None:
     with pytest.raises(ZeroDivisionError), building('model'):
         raise ZeroDivisionError

@@ -46,6 +46,8 @@ def check_data(cfg: Config, phases: Sequence[str], work_dir: Path) -> None:
         for dataset in _coco_style(loader['dataset']):
             _check_dataset(dataset, work_dir, replaced)
         for evaluator in _listed(cfg.get(f'{phase}_evaluator')):
+            if not isinstance(evaluator, dict):
+                raise InputError(f'{phase}_evaluator has to be a dict or a list of dicts, not {evaluator!r}')
             path = evaluator.get('ann_file')
             if path in replaced:
                 evaluator['ann_file'] = replaced[path]

@@ -49,6 +49,9 @@ class MeanOKS(BaseMetric):
         min_joints: Labelled joints that a person must have.
         collect_device: As in every metric.
         prefix: As in every metric.
+
+    Attributes:
+        similarities: OKS of each person of the last evaluation, by (image id, annotation id), on the main process.
     """
 
     default_prefix = 'oks'
@@ -56,6 +59,7 @@ class MeanOKS(BaseMetric):
     def __init__(self, min_joints: int = 5, collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.min_joints = min_joints
+        self.similarities: dict[tuple[int, int], float] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what is needed of one batch.
@@ -78,6 +82,7 @@ class MeanOKS(BaseMetric):
             ``mean`` and ``people``; empty if there is nothing to average.
         """
         logger: MMLogger = MMLogger.get_current_instance()
+        self.similarities = {}
         known = {(person.image_id, person.annotation_id): person for person in results if person is not None}
         if any(person is None for person in results):
             logger.info('MeanOKS is left out: it needs ground-truth boxes of a top-down data set, without bbox_file')
@@ -92,6 +97,8 @@ class MeanOKS(BaseMetric):
             np.array([person.area for person in people]),
             self.dataset_meta['sigmas'],
         )
+        ids = [(person.image_id, person.annotation_id) for person in people]
+        self.similarities = dict(zip(ids, similarities.tolist(), strict=True))
         return {'mean': float(similarities.mean()), 'people': len(people)}
 
 

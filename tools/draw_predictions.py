@@ -1,0 +1,83 @@
+#!/usr/bin/env python
+"""Draw predictions beside the truth, from the best to the worst, from what ``tools/test.py --dump`` wrote."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import posescope  # noqa: F401  makes MMPose importable
+from posescope.atomic import replacing
+from posescope.engine.command import command
+from posescope.errors import InputError
+
+DESCRIPTION = """\
+Draw people with their labels and a model's predictions. People are taken evenly by rank of their OKS, the best first
+and the worst last. The person's own left is blue, right is orange; hidden joints are hollow in the labels.
+
+  tools/test.py CONFIG CHECKPOINT --dump work_dirs/dump.pkl
+  tools/draw_predictions.py work_dirs/dump.pkl --num 12 --out work_dirs/predictions.png
+"""
+
+
+def read_dump(path: Path) -> list[dict[str, Any]]:
+    """Read dumped data samples.
+
+    Raises:
+        InputError: There is no such file, or it is no dump.
+    """
+    from mmengine.fileio import load
+
+    if not path.is_file():
+        raise InputError(f'dump {path} does not exist; tools/test.py CONFIG CHECKPOINT --dump {path} writes it')
+    try:
+        samples = load(path, file_format='pkl')
+    except Exception as error:  # a broken pickle can raise anything
+        raise InputError(f'{path} cannot be read as a dump of predictions: {error}') from error
+    if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
+        raise InputError(f'{path} is no dump of tools/test.py: it holds no list of samples')
+    return samples
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw as the command line says.
+
+    Args:
+        argv: Options without the program's name; None takes those of this process.
+
+    Returns:
+        Exit status.
+    """
+    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('dump', type=Path, help='the .pkl file; read only dumps that you trust')
+    parser.add_argument('--num', type=int, default=12, help='people to draw, default %(default)s')
+    parser.add_argument('--metainfo', default='coco', help="MMPose's name of the skeleton, default %(default)s")
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/predictions.png'), help='default %(default)s')
+    args = parser.parse_args(argv)
+    if args.num < 1:
+        raise InputError(f'--num {args.num}: at least one person has to be drawn')
+    samples = read_dump(args.dump)
+
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+    from posescope.report.predictions import draw, people_of_dump, spread
+
+    try:
+        meta = parse_pose_metainfo({'from_file': f'configs/_base_/datasets/{args.metainfo}.py'})
+    except FileNotFoundError:
+        raise InputError(
+            f'--metainfo {args.metainfo}: MMPose has no configs/_base_/datasets/{args.metainfo}.py'
+        ) from None
+    names = [meta['keypoint_id2name'][index] for index in range(meta['num_keypoints'])]
+    people = spread(people_of_dump(samples, meta['sigmas']), args.num)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(args.out) as unfinished:
+        draw(people, meta['skeleton_links'], names).savefig(unfinished, format='png', dpi=130)
+    print(f'{len(people)} people, best to worst, are drawn in {args.out}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
