@@ -1,0 +1,82 @@
+"""What a pipeline makes of one sample, drawn step by step: picture, box, crop, target."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+
+__all__ = ['Step', 'draw_steps', 'run_steps']
+
+Step = tuple[str, dict[str, Any]]
+
+
+def run_steps(transforms: Sequence[Any], sample: Mapping[str, Any]) -> list[Step]:
+    """Run a pipeline and keep what each transform left.
+
+    Args:
+        transforms: Built transforms of MMPose, without the last one, which packs a sample for the model.
+        sample: What the data set gives to its pipeline.
+
+    Returns:
+        Name and results of each transform, in their order.
+    """
+    results = dict(copy.deepcopy(sample))
+    steps = []
+    for transform in transforms:
+        results = transform(results)
+        steps.append((type(transform).__name__, copy.deepcopy(results)))
+    return steps
+
+
+def draw_steps(steps: Sequence[Step]) -> Figure:
+    """Draw a panel per step.
+
+    A panel shows the picture as it is after the step, with the joints and, before the crop, the region that will be
+    cropped; where the step made heatmaps, their maximum over joints lies on top.
+
+    Args:
+        steps: As :func:`run_steps` returns them.
+    """
+    columns = min(len(steps), 4)
+    rows = -(-len(steps) // columns)
+    figure = Figure(figsize=(3.2 * columns, 3.4 * rows), layout='constrained')
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels:
+        panel.axis('off')
+    for panel, (name, results) in zip(panels, steps, strict=False):
+        _draw(panel, name, results)
+    return figure
+
+
+def _draw(panel: Axes, name: str, results: Mapping[str, Any]) -> None:
+    pixels = results['img'][..., ::-1]
+    height, width = pixels.shape[:2]
+    panel.imshow(pixels)
+    panel.set_title(f'{name}\n{width} × {height}', fontsize=8)
+    cropped = 'input_size' in results
+    keypoints = results.get('transformed_keypoints' if cropped else 'keypoints', results.get('keypoints'))
+    visible = results.get('keypoints_visible')
+    if keypoints is not None and visible is not None:
+        seen = np.asarray(visible)[0].reshape(keypoints.shape[1], -1)[:, 0] > 0
+        panel.plot(*np.asarray(keypoints)[0][seen].T, 'o', markersize=2.5, color='#e69f00')
+    if not cropped and 'bbox_scale' in results:
+        panel.add_patch(Polygon(_region(results), fill=False, edgecolor='#0072b2', linewidth=1.2))
+    if 'heatmaps' in results:
+        heat = np.asarray(results['heatmaps']).max(0)
+        panel.imshow(heat, cmap='magma', alpha=0.6, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+        panel.set_title(f'{name}\n{heat.shape[1]} × {heat.shape[0]} heatmaps', fontsize=8)
+    panel.set_xlim(-0.5, width - 0.5)
+    panel.set_ylim(height - 0.5, -0.5)
+
+
+def _region(results: Mapping[str, Any]) -> np.ndarray:
+    """Corners of the region that will be cropped, (4, 2) image pixels."""
+    centre, (width, height) = np.asarray(results['bbox_center'])[0], np.asarray(results['bbox_scale'])[0]
+    turn = np.deg2rad(float(np.ravel(results.get('bbox_rotation', 0.0))[0]))
+    corners = 0.5 * np.array([[-width, -height], [width, -height], [width, height], [-width, height]])
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    return centre + corners @ rotation.T
