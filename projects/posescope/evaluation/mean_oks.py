@@ -51,7 +51,8 @@ class MeanOKS(BaseMetric):
         prefix: As in every metric.
 
     Attributes:
-        similarities: OKS of each person of the last evaluation, by (image id, annotation id), on the main process.
+        people: Those who counted in the last evaluation, on the main process.
+        similarities: Their OKS by (image id, annotation id).
     """
 
     default_prefix = 'oks'
@@ -60,6 +61,7 @@ class MeanOKS(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.min_joints = min_joints
         self.similarities: dict[tuple[int, int], float] = {}
+        self.people: list[Person] = []
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what is needed of one batch.
@@ -82,7 +84,7 @@ class MeanOKS(BaseMetric):
             ``mean`` and ``people``; empty if there is nothing to average.
         """
         logger: MMLogger = MMLogger.get_current_instance()
-        self.similarities = {}
+        self.similarities, self.people = {}, []
         known = {(person.image_id, person.annotation_id): person for person in results if person is not None}
         if any(person is None for person in results):
             logger.info('MeanOKS is left out: it needs ground-truth boxes of a top-down data set, without bbox_file')
@@ -98,6 +100,7 @@ class MeanOKS(BaseMetric):
             self.dataset_meta['sigmas'],
         )
         ids = [(person.image_id, person.annotation_id) for person in people]
+        self.people = people
         self.similarities = dict(zip(ids, similarities.tolist(), strict=True))
         return {'mean': float(similarities.mean()), 'people': len(people)}
 
