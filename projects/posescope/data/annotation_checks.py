@@ -20,7 +20,8 @@ def check_annotations(content: Any, path: Path) -> None:
         path: The file, for the message.
     """
     if not isinstance(content, dict):
-        raise InputError(f'{path} is no COCO-format annotation file: it holds a {type(content).__name__}, not an object')
+        kind = type(content).__name__
+        raise InputError(f'{path} is no COCO-format annotation file: it holds a {kind}, not an object')
     for part in ('images', 'annotations', 'categories'):
         entries = content.get(part, None if part == 'images' else [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -95,7 +96,8 @@ def require_people(content: dict[str, Any], path: Path) -> None:
     if not labelled:
         raise InputError(f'{path} holds no people with labelled joints ({len(people)} annotations)')
     counts = {len(person['keypoints']) // 3 for person in people if 'keypoints' in person}
-    names = next((category['keypoints'] for category in content.get('categories', []) if category.get('keypoints')), None)
+    categories = content.get('categories', [])
+    names = next((category['keypoints'] for category in categories if category.get('keypoints')), None)
     if len(counts) > 1 or (names is not None and counts != {len(names)}):
         named = '' if names is None else f', its category names {len(names)}'
         raise InputError(f'{path} has people with {", ".join(map(str, sorted(counts)))} joints{named}')
