@@ -21,6 +21,7 @@ from posescope.data.annotations import (
     select_joints,
     under_root,
 )
+from posescope.data.cues.config_checks import check_cues
 from posescope.errors import InputError, nearest
 
 CHECKED_SIZE = 64 * 2**20
@@ -28,7 +29,7 @@ CHECKED_SIZE = 64 * 2**20
 
 
 def check_data(cfg: Config, phases: Sequence[str], work_dir: Path) -> None:
-    """Check annotation and detection files; reorder joints by name where they stand in another order.
+    """Check annotation and detection files, and planted cues; reorder joints by name where they stand otherwise.
 
     Args:
         cfg: The whole config; paths of files that had to be rewritten are replaced in it.
@@ -36,7 +37,7 @@ def check_data(cfg: Config, phases: Sequence[str], work_dir: Path) -> None:
         work_dir: Rewritten files go to its folder ``annotations``.
 
     Raises:
-        InputError: A file is missing, unreadable, or its joints are not the config's.
+        InputError: A file is missing, unreadable, or its joints are not the config's, or a cue cannot be planted.
     """
     for phase in phases:
         loader = cfg.get(f'{phase}_dataloader')
@@ -53,6 +54,7 @@ def check_data(cfg: Config, phases: Sequence[str], work_dir: Path) -> None:
                 evaluator['ann_file'] = replaced[path]
             elif path and '://' not in path and not Path(path).is_file():
                 raise InputError(f'annotation file {path} of {phase}_evaluator does not exist')
+    check_cues(cfg, phases)
 
 
 def _listed(value: Any) -> list[dict]:
