@@ -62,6 +62,8 @@ def read_part_map(path: str | Path) -> np.ndarray:
         raise InputError(f'part map {path} does not exist; only rendered people have part maps') from None
     except UnidentifiedImageError:
         raise InputError(f'{path} is no picture') from None
+    except OSError as error:  # Pillow's for a file that was cut off
+        raise InputError(f'part map {path} cannot be read: {error}') from None
 
 
 def write_part_map(path: str | Path, part_map: np.ndarray) -> None:

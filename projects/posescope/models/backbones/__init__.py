@@ -2,5 +2,6 @@
 
 from posescope.models.backbones.movenet import MoveNetBackbone
 from posescope.models.backbones.movenet_fpn import MoveNetFPN
+from posescope.models.backbones.stacked_hourglass import StackedHourglass
 
-__all__ = ['MoveNetBackbone', 'MoveNetFPN']
+__all__ = ['MoveNetBackbone', 'MoveNetFPN', 'StackedHourglass']

@@ -1,0 +1,52 @@
+# How the small models of configs/selection/rendered train: one budget, one pipeline, one schedule for all of them.
+#
+# The budget is five minutes on two CPU cores. A model's config says how many epochs fit into that (`epochs`, from the
+# CPU time that a person takes) and stretches the schedule over them; everything else is the same.
+#
+# A model's codec decides how it crops and what its targets are, so its config completes the pipelines; codecs made for
+# UDP take `udp_crop`, which maps pixel centres, and all others `crop`:
+#   train_pipeline = [*_base_.augment, _base_.udp_crop, dict(type='GenerateTarget', encoder=codec), *_base_.pack]
+#   val_pipeline = [*_base_.locate, _base_.udp_crop, *_base_.pack]
+_base_ = ['default_runtime.py', 'datasets/rendered_people.py']
+
+input_size = (96, 128)  # width, height
+
+locate = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale', padding=1.25)]
+augment = [
+    *locate,
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(type='RandomBBoxTransform', shift_factor=0.1, scale_factor=(0.75, 1.25), rotate_factor=40),
+]
+crop = dict(type='TopdownAffine', input_size=input_size)
+udp_crop = dict(type='TopdownAffine', input_size=input_size, use_udp=True)
+pack = [dict(type='PackPoseInputs')]
+
+# Two traps of MMPose's codec: where 3 · sigma is no whole number, the targets near the left and the upper border lie a
+# whole cell beside the joint; and its default blur, meant for maps of four times the area, pulls joints off the border.
+udp_codec = dict(type='UDPHeatmap', input_size=input_size, heatmap_size=(24, 32), sigma=4 / 3, blur_kernel_size=5)
+heatmap_loss = dict(type='KeypointMSELoss', use_target_weight=True)
+train_dataloader = dict(batch_size=32, num_workers=1, persistent_workers=True)
+val_dataloader = dict(batch_size=64, num_workers=1, persistent_workers=True)
+test_dataloader = val_dataloader
+
+model = dict(
+    type='TopdownPoseEstimator',
+    data_preprocessor=dict(
+        type='PoseDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
+    ),
+    # No config here mirrors its input: what is found inside a model is then about one picture, and a planted cue whole.
+    test_cfg=dict(flip_test=False),
+)
+
+epochs = 20
+train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=epochs)
+optim_wrapper = dict(
+    type='AutocastOptimWrapper',
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.02),
+    clip_grad=dict(max_norm=5),
+)
+warm_up = dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50)
+anneal = dict(type='CosineAnnealingLR', by_epoch=True, convert_to_iter_based=True, eta_min_ratio=0.01)
+param_scheduler = [warm_up, dict(**anneal, T_max=epochs)]
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=epochs, save_best=None, max_keep_ckpts=1))
+randomness = dict(seed=0)
