@@ -243,7 +243,7 @@ def test_help_teaches(capsys: Capture) -> None:
         render_people.main(['--help'])
     assert left.value.code == 0
     text = capsys.readouterr().out
-    for words in ('examples:', '--coco', 'goes on when', 'posescope[render]', '1700 train', 'large_test.sha256'):
+    for words in ('examples:', '--coco', 'goes on when', 'posescope[render]', '2350 train', 'large_test.sha256'):
         assert words in text
 
 

@@ -25,7 +25,7 @@ POSES = {
     'lying': 0.06,
 }
 """Share of people by pose class."""
-SIZES = {'medium': 0.65, 'large': 0.35}
+SIZES = {'medium': 0.58, 'large': 0.42}
 """Share of people by COCO's area ranges; what hides a person also moves them to a smaller one: see STATED."""
 TRUNCATED = 0.15
 """Share of people who are not wholly within the picture."""

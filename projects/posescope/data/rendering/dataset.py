@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Renderer = Callable[[int, int], RenderedScene]
 
-JPEG: dict[str, Any] = {'format': 'JPEG', 'quality': 75, 'subsampling': '4:2:0', 'optimize': True}
+JPEG: dict[str, Any] = {'format': 'JPEG', 'quality': 50, 'subsampling': '4:2:0', 'optimize': True}
 _EXTRA = ('anny', 'roma', 'trimesh', 'warp')
 
 

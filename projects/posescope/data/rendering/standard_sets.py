@@ -10,7 +10,7 @@ from posescope.data.rendering.digests import digest_file
 from posescope.data.rendering.render_folder import RenderSettings
 from posescope.errors import InputError
 
-EMBEDDED = (RenderSettings('train', 1, 1700), RenderSettings('dev', 2, 300), RenderSettings('test', 3, 500))
+EMBEDDED = (RenderSettings('train', 1, 2350), RenderSettings('dev', 2, 300), RenderSettings('test', 3, 500))
 LARGE_TEST = RenderSettings('large_test', 4, 2000)
 EMBEDDED_BYTES = 30_000_000
 """What the embedded set may weigh, everything included."""
