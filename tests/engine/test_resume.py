@@ -58,8 +58,16 @@ train_dataloader['sampler'] = dict(
     _delete_=True, type='MultiSourceSampler', batch_size=2, source_ratio=[1, 1], shuffle=True
 )
 """,
+        # As the small models of configs/selection/rendered train.
+        """
+optim_wrapper = dict(
+    _delete_=True, type='AutocastOptimWrapper',
+    optimizer=dict(type='timm.optim.Muon', lr=0.01, momentum=0.9, nesterov=True, ns_steps=3, fallback_lr_scale=0.15),
+)
+custom_hooks = [dict(type='ChannelsLastHook')]
+""",
     ],
-    ids=['accumulated-gradients', 'multi-source-sampler'],
+    ids=['accumulated-gradients', 'multi-source-sampler', 'muon-and-channels-last'],
 )
 def test_what_else_a_run_remembers(tmp_path: Path, drawn_coco: Path, more: str) -> None:
     config = write_small_config(

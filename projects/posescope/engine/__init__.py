@@ -8,6 +8,7 @@ from posescope.engine.batch_resize_hook import BatchResizeHook
 from posescope.engine.checkpoint_hook import AtomicCheckpointHook
 from posescope.engine.divergence_hook import DivergenceHook
 from posescope.engine.gradient_hook import AccumulatedGradientHook
+from posescope.engine.memory_format_hook import ChannelsLastHook
 from posescope.engine.resume import ResumableEpochLoop
 from posescope.engine.runner import ResumableRunner
 from posescope.engine.seeding import SeededDataset, SeededSampler, StepSeedHook
@@ -20,6 +21,7 @@ __all__ = [
     'AtomicCheckpointHook',
     'AutocastOptimWrapper',
     'BatchResizeHook',
+    'ChannelsLastHook',
     'DivergenceHook',
     'ResumableEpochLoop',
     'ResumableRunner',

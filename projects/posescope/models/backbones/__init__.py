@@ -2,6 +2,7 @@
 
 from posescope.models.backbones.movenet import MoveNetBackbone
 from posescope.models.backbones.movenet_fpn import MoveNetFPN
+from posescope.models.backbones.slim_resnet import SlimResNet
 from posescope.models.backbones.stacked_hourglass import StackedHourglass
 
-__all__ = ['MoveNetBackbone', 'MoveNetFPN', 'StackedHourglass']
+__all__ = ['MoveNetBackbone', 'MoveNetFPN', 'SlimResNet', 'StackedHourglass']

@@ -1,5 +1,6 @@
 """Keypoint codecs that MMPose does not have."""
 
+from posescope.models.codecs.categorical_heatmap import CategoricalHeatmap
 from posescope.models.codecs.movenet_codec import MoveNetCodec
 
-__all__ = ['MoveNetCodec']
+__all__ = ['CategoricalHeatmap', 'MoveNetCodec']
