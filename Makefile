@@ -15,13 +15,16 @@ STAMP := $(VENV)/.installed-$(RUNTIME)
 extra_stamp = $(VENV)/.$(1)-$(RUNTIME)-$(shell cat requirements/$(1).txt requirements/peers.txt requirements/render.txt | cksum | cut -d' ' -f1)
 TEST_STAMP := $(call extra_stamp,tests)
 LINT_STAMP := $(call extra_stamp,lint)
+# What `make demo` trains, and where it leaves everything.
+DEMO := configs/selection/rendered/default.py
+DEMO_OUT ?= work_dirs/demo
 WEIGHTS := work_dirs/weights/movenet-thunder.pth work_dirs/weights/movenet-lightning.pth
 QUICK := not long and not network and not crash
 # One thread a process: threads that compete for two cores make everything many times slower.
 JOBS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: help install test test-all lint format bench movenet clean
+.PHONY: help install demo test test-all lint format bench movenet clean
 
 help:
 	@sed -n '1p' Makefile | sed 's/^# //'
@@ -53,6 +56,14 @@ $(LINT_STAMP): $(STAMP)
 	@$(PIP) -r requirements/lint.txt
 	rm -f $(VENV)/.lint-*
 	touch $@
+
+demo: $(STAMP)
+	@$(PY) tools/train.py $(DEMO) --work-dir $(DEMO_OUT)
+	$(PY) tools/test.py $(DEMO) "$$(cat $(DEMO_OUT)/last_checkpoint)" --work-dir $(DEMO_OUT) \
+	    --dump $(DEMO_OUT)/predictions.pkl
+	$(PY) tools/draw_predictions.py $(DEMO_OUT)/predictions.pkl --num 12 --out $(DEMO_OUT)/predictions.png
+	$(PY) -c 'import json, sys; print("AP %.3f on rendered people it has not seen (dev)" % json.load(open(sys.argv[1]))["coco/AP"])' \
+	    $(DEMO_OUT)/metrics.json
 
 test: $(TEST_STAMP)
 	@$(PYTEST) -m '$(QUICK)' $(PYTEST_OPTIONS)

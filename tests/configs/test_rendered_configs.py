@@ -62,9 +62,9 @@ def test_what_all_have_in_common(path):
     config = Config.fromfile(path)
     assert config.custom_imports.imports == ['posescope']
     assert config.data_root == 'data/rendered_people/'
-    assert config.model.test_cfg.flip_test is False
+    assert config.model.test_cfg.flip_test is True
     assert config.train_cfg.max_epochs == config.epochs
-    assert config.param_scheduler[-1].T_max == config.epochs, 'the schedule ends with the training'
+    assert config.param_scheduler[-1].end == config.epochs, 'the schedule ends with the training'
     assert config.default_hooks.checkpoint.interval == config.epochs
     assert config.test_dataloader == config.val_dataloader
     assert config.model.get('backbone', {}).get('init_cfg') is None, 'nothing is downloaded'
@@ -85,9 +85,11 @@ def test_configs_with_cues_are_the_default_without_flips(path):
     assert (cue.type, cue.cue, cue.strength) == ('PlantCue', 'band', 1.0)
     assert f'band-{cue.side}' in path.stem
     assert steps == [step for step in default.train_dataloader.dataset.pipeline if step.type != 'RandomFlip']
+    assert config.model.pop('test_cfg').flip_test is False
+    assert default.model.pop('test_cfg').flip_test is True
     for same in ('model', 'optim_wrapper', 'val_dataloader', 'test_dataloader'):
         assert config[same] == default[same], same
-    assert config.param_scheduler[-1].T_max == config.train_cfg.max_epochs == config.epochs
+    assert config.param_scheduler[-1].end == config.train_cfg.max_epochs == config.epochs
 
 
 @pytest.mark.parametrize('path', PLAIN_CODEC, ids=lambda path: path.stem)

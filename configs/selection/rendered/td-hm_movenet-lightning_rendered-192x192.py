@@ -17,7 +17,7 @@ optim_wrapper = dict(
 
 epochs = 3  # about 69 ms of CPU time a person
 train_cfg = dict(max_epochs=epochs, val_interval=epochs)
-param_scheduler = [_base_.warm_up, dict(**_base_.anneal, T_max=epochs)]
+param_scheduler = [_base_.warm_up, dict(**_base_.anneal, begin=epochs // 5, end=epochs)]
 default_hooks = dict(checkpoint=dict(interval=epochs))
 crop = dict(type='TopdownAffine', input_size=codec['input_size'])
 train_pipeline = [*_base_.augment, crop, dict(type='GenerateTarget', encoder=codec), *_base_.pack_labels]

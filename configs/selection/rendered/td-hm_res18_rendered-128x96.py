@@ -17,7 +17,7 @@ model = dict(
 
 epochs = 20  # about 12 ms of CPU time a person
 train_cfg = dict(max_epochs=epochs, val_interval=epochs)
-param_scheduler = [_base_.warm_up, dict(**_base_.anneal, T_max=epochs)]
+param_scheduler = [_base_.warm_up, dict(**_base_.anneal, begin=epochs // 5, end=epochs)]
 default_hooks = dict(checkpoint=dict(interval=epochs))
 train_pipeline = [*_base_.augment, _base_.udp_crop, dict(type='GenerateTarget', encoder=codec), *_base_.pack_labels]
 val_pipeline = [*_base_.locate, _base_.udp_crop, *_base_.pack]

@@ -18,7 +18,7 @@ optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight
 
 epochs = 22  # about 10 ms of CPU time a person
 train_cfg = dict(max_epochs=epochs, val_interval=epochs)
-param_scheduler = [_base_.warm_up, dict(**_base_.anneal, T_max=epochs)]
+param_scheduler = [_base_.warm_up, dict(**_base_.anneal, begin=epochs // 5, end=epochs)]
 default_hooks = dict(checkpoint=dict(interval=epochs))
 train_pipeline = [*_base_.augment, _base_.crop, dict(type='GenerateTarget', encoder=codec), *_base_.pack_labels]
 val_pipeline = [*_base_.locate, _base_.crop, *_base_.pack]
