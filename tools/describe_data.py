@@ -32,6 +32,7 @@ def draw_pipeline(config: str, annotations: Path, images: Path, sample: int, out
         InputError: The config has no training pipeline, or there is no such sample.
     """
     import numpy as np
+    from mmengine.registry import DefaultScope
     from mmpose.registry import DATASETS
 
     from posescope.report.preprocessing import draw_steps, run_steps
@@ -43,7 +44,8 @@ def draw_pipeline(config: str, annotations: Path, images: Path, sample: int, out
     dataset_config.update(
         ann_file=str(annotations.absolute()), data_root='', data_prefix={'img': str(images.absolute())}
     )
-    dataset = DATASETS.build(dataset_config)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpose')):
+        dataset = DATASETS.build(dataset_config)
     if not 0 <= sample < len(dataset):
         raise InputError(f'--sample {sample}: {annotations} gives samples 0 to {len(dataset) - 1}')
     np.random.seed(sample)  # noqa: NPY002  MMPose's transforms draw from it

@@ -1,6 +1,8 @@
 """tools/describe_data.py, and the figures behind it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from mmpose.registry import DATASETS
 from posescope.errors import InputError
 from posescope.report.data_statistics import draw_statistics, visibility_table
 from posescope.report.preprocessing import draw_steps, run_steps
+from tests.conftest import ROOT
 from tests.drawn_people import write_drawn_coco
 from tests.small_config import write_small_config
 from tools.describe_data import main
@@ -79,6 +82,14 @@ def test_tool(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert {path.name for path in out.iterdir()} == {'statistics.png', 'pipeline.png'}
     summary = next(line for line in capsys.readouterr().out.splitlines() if line.startswith('{'))
     assert json.loads(summary)['people'] == 6
+
+
+def test_script_as_it_is_called(drawn: Path, tmp_path: Path) -> None:
+    """In a process of its own, where no test and no runner has chosen a scope of registries."""
+    config = write_small_config(tmp_path / 'small.py', drawn.parent)
+    options = [drawn, drawn.parent, '--config', config, '--out', tmp_path / 'out']
+    subprocess.run([sys.executable, ROOT / 'tools/describe_data.py', *options], check=True, capture_output=True)
+    assert (tmp_path / 'out/pipeline.png').is_file()
 
 
 @pytest.mark.parametrize(
