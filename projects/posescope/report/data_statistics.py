@@ -74,7 +74,9 @@ def _draw_visibility(panel: Axes, counts: np.ndarray, names: Sequence[str]) -> N
 def _draw_hidden(panel: Axes, content: Mapping[str, Any]) -> None:
     visible = [np.array(person['keypoints'][2::3]) for person in content['annotations'] if person.get('keypoints')]
     shares = [(v == 1).sum() / (v > 0).sum() for v in visible if (v > 0).any()]
-    panel.hist(shares, bins=np.linspace(0, 1, 21).tolist(), color=_HIDDEN)
+    # One bar for each number of joints: bars of another width would hold now one of these shares, now two.
+    edges = (np.arange(len(visible[0]) + 2) - 0.5) / len(visible[0])
+    panel.hist(shares, bins=edges.tolist(), color=_HIDDEN)
     panel.axvline(float(np.mean(shares)), color='black', linewidth=1, label=f'mean {np.mean(shares):.2f}')
     panel.set_xlabel('share of a person’s labelled joints that is hidden')
     panel.set_ylabel('people')
