@@ -48,6 +48,20 @@ def test_who_counts() -> None:
     assert evaluate(sample(2, labelled=4), min_joints=4)['oks/people'] == 1
 
 
+def test_people_keep_what_their_annotation_says_of_visibility() -> None:
+    """MMPose's samples tell labelled from unlabelled joints, and no longer visible from hidden ones."""
+    v = np.array([2, 1] * 6 + [0] * 5)
+    raw = np.concatenate([LABELS[0], v[:, None]], 1).ravel().tolist()
+    metric = METRICS.build({'type': 'MeanOKS'})
+    metric.dataset_meta = {'sigmas': SIGMAS}
+    for one in (sample(1, labelled=12, keypoints=raw), sample(2, labelled=12, keypoints=raw[:9])):
+        metric.process({}, [one])
+    metric.evaluate(2)
+    whole, other_joints = metric.people
+    assert whole.truth[:, 2].tolist() == v.tolist()
+    assert other_joints.truth[:, 2].tolist() == [1] * 12 + [0] * 5
+
+
 def test_area_from_the_box_where_there_is_none() -> None:
     one = sample(1, error=1.0)
     del one['raw_ann_info']['area']

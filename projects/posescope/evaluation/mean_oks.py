@@ -23,7 +23,8 @@ class Person:
         image_id: Of the annotation file.
         annotation_id: Of the annotation file.
         keypoints: (K, 2), predicted, image pixels.
-        truth: (K, 3), labelled x, y and v, image pixels.
+        truth: (K, 3), labelled x, y and v, image pixels. MMPose keeps no more than whether v > 0; where the annotation
+            has the data set's joints, v is the annotation's.
         area: Pixels².
     """
 
@@ -115,6 +116,9 @@ def _person(sample: dict[str, Any]) -> Person | None:
     visible = visible[..., 0] if visible.ndim == 3 else visible  # converted data sets pair it with a weight
     if annotation.get('iscrowd', 0):
         visible = np.zeros_like(visible)  # labels of a crowd belong to nobody
+    raw = np.asarray(annotation.get('keypoints', ()), float)
+    if len(raw) == 3 * visible.shape[1]:
+        visible = visible * raw[None, 2::3]
     truth = np.concatenate([np.asarray(labels['keypoints'])[0, :, :2], visible[0][:, None]], axis=1)
     _, _, width, height = annotation['bbox']
     return Person(
