@@ -16,7 +16,7 @@ model = dict(
     ),
 )
 
-epochs = 10  # about 23 ms of CPU time a person
+epochs = 7  # about 23 ms of CPU time a person
 train_cfg = dict(max_epochs=epochs, val_interval=epochs)
 param_scheduler = [_base_.warm_up, dict(**_base_.anneal, begin=epochs // 5, end=epochs)]
 default_hooks = dict(checkpoint=dict(interval=epochs))

@@ -15,7 +15,7 @@ optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=3e-4, weight_decay=0.0), clip_grad=dict(max_norm=10)
 )
 
-epochs = 3  # about 69 ms of CPU time a person
+epochs = 2  # about 69 ms of CPU time a person
 train_cfg = dict(max_epochs=epochs, val_interval=epochs)
 param_scheduler = [_base_.warm_up, dict(**_base_.anneal, begin=epochs // 5, end=epochs)]
 default_hooks = dict(checkpoint=dict(interval=epochs))

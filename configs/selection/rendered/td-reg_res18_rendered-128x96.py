@@ -16,7 +16,7 @@ model = dict(
 # The flow inside the loss bears no orthogonal updates of this size.
 optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=0.02))
 
-epochs = 22  # about 10 ms of CPU time a person
+epochs = 16  # about 10 ms of CPU time a person
 train_cfg = dict(max_epochs=epochs, val_interval=epochs)
 param_scheduler = [_base_.warm_up, dict(**_base_.anneal, begin=epochs // 5, end=epochs)]
 default_hooks = dict(checkpoint=dict(interval=epochs))
