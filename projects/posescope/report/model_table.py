@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from posescope.compat.checkpoint import load_checkpoint
 from posescope.engine.config import load_config
 from posescope.engine.resume import latest_checkpoint
@@ -23,8 +25,9 @@ METRICS = {
 }
 """Field of a row -> name in metrics.json."""
 LEGEND = (
-    'OKS: mean over people. FLOPs: multiply-adds for one person. Training: sum of the time of all steps, data loading '
-    'included, validation not. Inference: median, one person at a time, one thread of a CPU, from crop to joints.'
+    'OKS: mean over people. FLOPs: multiply-adds for one person. Training: number of steps times the median step, data '
+    'loading included, validation not. Inference: median, one person at a time, one thread of a CPU, from crop to '
+    'joints.'
 )
 
 
@@ -39,7 +42,7 @@ class ModelRow:
         oks: Mean OKS over people.
         parameters: Number of parameters.
         multiply_adds: For one person.
-        training_seconds: Time of all training steps together.
+        training_seconds: Number of training steps times the median step, so that other work beside it hardly counts.
         milliseconds: Inference for one person.
         notes: What is missing.
     """
@@ -103,7 +106,7 @@ def _read_metrics(path: Path) -> dict[str, Any] | None:
 
 
 def _training_seconds(folder: Path) -> tuple[float | None, str]:
-    """Add up the time of all steps; a checkpoint carries them over every stop and resume.
+    """Estimate the time of all steps, which a checkpoint carries over every stop and resume.
 
     Returns:
         The seconds, or None and the reason.
@@ -115,7 +118,8 @@ def _training_seconds(folder: Path) -> tuple[float | None, str]:
     times = hub.get('log_scalars', {}).get('train/time') if isinstance(hub, dict) else None
     if times is None:
         return None, f'{path} does not say how long its training took'
-    return float(sum(times.data[0])), ''
+    steps = times.data[0]
+    return float(len(steps) * np.median(steps)), ''
 
 
 def markdown(rows: list[ModelRow]) -> str:
