@@ -150,7 +150,7 @@ def _distinct(ids: Sequence[Any], image_ids: Sequence[Any]) -> NDArray[np.int64]
 
 def _ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Concatenate ``arange(start, start + count)`` of all pairs."""
-    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
 
 
 def score(predictions: Predictions, mode: str, threshold: float, joints: int) -> NDArray[np.floating]:

@@ -1,6 +1,8 @@
 """Transforms that MMPose does not have."""
 
+from posescope.data.transforms.perturb_box import PerturbBox
+from posescope.data.transforms.perturb_image import PerturbImage
 from posescope.data.transforms.plant_cue import PlantCue
 from posescope.data.transforms.uniform_bbox_transform import UniformBBoxTransform
 
-__all__ = ['PlantCue', 'UniformBBoxTransform']
+__all__ = ['PerturbBox', 'PerturbImage', 'PlantCue', 'UniformBBoxTransform']
