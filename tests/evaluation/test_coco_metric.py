@@ -57,6 +57,15 @@ def run(metric: CocoMetric, case: Case) -> dict[str, float]:
         return metric.compute_metrics(metric.results)
 
 
+def test_is_evaluated_like_any_metric(tmp_path):
+    case = with_predictions(1, joints=17)
+    direct = evaluate(CocoKeypointMetric, case, tmp_path)
+    metric = CocoKeypointMetric(ann_file=str(tmp_path / 'annotations.json'), **case.options)
+    metric.dataset_meta = copy.deepcopy(case.meta)
+    metric.process(None, case.samples)
+    assert metric.evaluate(len(case.samples)) == {f'coco/{name}': value for name, value in direct.items()}
+
+
 def need_the_real_one() -> None:
     import xtcocotools
 

@@ -6,15 +6,19 @@ from typing import Any
 
 import mmengine
 import numpy as np
+from mmengine.fileio import get_local_path
 from mmengine.logging import MMLogger, print_log
 from mmpose.evaluation.functional import transform_ann
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
 from numpy.typing import NDArray
+from xtcocotools.coco import COCO
 
+from posescope.data.annotations import read_json
 from posescope.errors import InputError, nearest
 from posescope.evaluation.average_precision import CROWD_LEVELS, AveragePrecision
 from posescope.evaluation.detections import Detections, span_areas
+from posescope.evaluation.garbage import uncollected
 from posescope.evaluation.matching import Matches, match
 from posescope.evaluation.people import PART_FIELDS, People, people_from_coco, positions
 from posescope.evaluation.predictions import Predictions, Sample, collect, read_sample, score, suppress
@@ -54,8 +58,26 @@ class CocoKeypointMetric(CocoMetric):
         iou_type = kwargs.get('iou_type', 'keypoints')
         if iou_type not in IOU_TYPES:
             raise InputError(f"iou_type='{iou_type}': is no kind of joints; nearest: {nearest(iou_type, IOU_TYPES)}")
-        super().__init__(*args, **kwargs)
-        self._content: dict[str, Any] | None = None
+        ann_file = args[0] if args else kwargs.pop('ann_file', None)
+        super().__init__(None, *args[1:], **kwargs)
+        self.ann_file = ann_file
+        if ann_file is not None:
+            with get_local_path(ann_file) as local_path, uncollected():
+                self._content = read_json(Path(local_path), 'annotation file')
+            if not self.format_only and 'annotations' not in self._content:
+                raise InputError(f'{ann_file} holds no annotations, only format_only=True does without')
+
+    @property
+    def coco(self) -> COCO | None:
+        """The annotations as pycocotools' object, made when somebody asks for it; None if there is no file."""
+        if self._coco is None and self._content is not None:
+            self._coco = COCO(self.ann_file, ann_data=self._content)
+        return self._coco
+
+    @coco.setter
+    def coco(self, value: COCO | None) -> None:
+        self._coco = value
+        self._content: dict[str, Any] | None = None if value is None else value.dataset
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what is needed of one batch; arithmetic waits until all samples are there.
@@ -65,11 +87,13 @@ class CocoKeypointMetric(CocoMetric):
             data_samples: The model's outputs with ``id``, ``img_id``, ``pred_instances``, ``gt_instances`` and, if
                 there is no annotation file, ``ori_shape`` and ``raw_ann_info``.
         """
-        for sample in data_samples:
-            labels = _labels_of(sample, crowd='crowd' in self.iou_type) if self.coco is None else None
-            self.results.append((read_sample(sample), labels))
+        crowd = 'crowd' in self.iou_type
+        with uncollected():
+            for sample in data_samples:
+                labels = _labels_of(sample, crowd=crowd) if self._content is None else None
+                self.results.append(read_sample(sample, labels))
 
-    def compute_metrics(self, results: list[tuple[Sample, dict[str, Any] | None]]) -> dict[str, float]:
+    def compute_metrics(self, results: list[Sample]) -> dict[str, float]:
         """Evaluate the predictions of all batches.
 
         Args:
@@ -82,8 +106,12 @@ class CocoKeypointMetric(CocoMetric):
             InputError: A prediction is not finite, is on an image that the annotations do not list, or has another
                 number of joints than the annotations.
         """
+        with uncollected():
+            return self._evaluate(results)
+
+    def _evaluate(self, results: list[Sample]) -> dict[str, float]:
         joints = int(self.dataset_meta['num_keypoints'])
-        found = collect([prediction for prediction, _ in results], joints, self.pred_converter)
+        found = collect(results, joints, self.pred_converter)
         if found.keypoints.shape[1] != joints:
             raise InputError(f'the model predicts {found.keypoints.shape[1]} joints, its data set has {joints}')
         scores = score(found, self.score_mode, self.keypoint_score_thr, joints)
@@ -94,7 +122,7 @@ class CocoKeypointMetric(CocoMetric):
         if self.format_only:
             print_log(f'results are saved in {Path(self.outfile_prefix).parent}', 'current')
             return {}
-        content = self._annotations([labels for _, labels in results])
+        content = self._annotations(results)
         self.people = people_from_coco(content, self.iou_type, use_area=self.use_area)
         self.predictions = found
         self.detections, sigmas = self._detections(found, scores)
@@ -114,17 +142,17 @@ class CocoKeypointMetric(CocoMetric):
             statistics[name] = round(float(np.mean(curves.precision[..., 0])), 4)
         return statistics
 
-    def _annotations(self, labels: Sequence[Any]) -> dict[str, Any]:
-        """Content of the annotation file, or the same from the samples; joints converted, once."""
+    def _annotations(self, results: Sequence[Sample]) -> dict[str, Any]:
+        """Content of the annotation file, or the same from the samples, with its joints converted."""
         if self._content is None:
-            if self.coco is None:
-                self._content = _content_of(labels, self.dataset_meta)
-            else:
-                self._content = dict(self.coco.dataset)
-            if self.gt_converter is not None:
-                people = [transform_ann(dict(person), **self.gt_converter) for person in self._content['annotations']]
-                self._content['annotations'] = people
-        return self._content
+            # MMEngine makes plain tuples of named ones.
+            content = _content_of([Sample(*result).labels for result in results], self.dataset_meta)
+        else:
+            content = self._content
+        if self.gt_converter is None:
+            return content
+        people = [transform_ann(dict(person), **self.gt_converter) for person in content['annotations']]
+        return {**content, 'annotations': people}
 
     def _detections(self, found: Predictions, scores: NDArray[np.float64]) -> tuple[Detections, NDArray[np.floating]]:
         """Pair predictions with the images and joints of the annotations; also the sigmas of these joints."""

@@ -17,8 +17,8 @@ AREA_RANGES = {'all': (0.0, 1e10), 'medium': (32.0**2, 96.0**2), 'large': (96.0*
 """Areas in pixels² that people must have to count, ends included."""
 MAX_DETECTIONS = 20
 """Most detections of a category on an image that count."""
-_BLOCK = 1 << 16
-"""Pairs whose similarities are computed at once, which bounds the memory."""
+_BLOCK = 1 << 14
+"""Pairs whose similarities are computed at once; few enough that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -166,19 +166,23 @@ def pair_similarities(
     """
     variances = (np.asarray(sigmas) * 2) ** 2
     labelled = people.labelled
-    unlabelled = ~labelled.any(1)
+    counts = labelled.sum(1)
+    joints = np.argsort(~labelled, axis=1, kind='stable')  # each person's labelled joints first
+    areas = people.areas + np.spacing(1)
     similarity = np.empty(len(detection))
-    for start in range(0, len(detection), _BLOCK):
-        d, g = detection[start : start + _BLOCK], person[start : start + _BLOCK]
-        offset = detections.keypoints[d, :, :2] - people.keypoints[g, :, :2]
-        counts = labelled[g]
-        boxed = unlabelled[g]
-        if boxed.any():
-            offset[boxed] = _beyond(detections.keypoints[d[boxed], :, :2], people.boxes[g[boxed]])
-            counts = counts | boxed[:, None]
-        exponent = (offset[..., 0] ** 2 + offset[..., 1] ** 2) / variances
-        exponent = exponent / (people.areas[g] + np.spacing(1))[:, None] / 2
-        similarity[start : start + _BLOCK] = _mean_where(np.exp(-exponent), counts)
+    # Pairs with the same number of joints side by side: to the last bit, the sum of a row depends on its length.
+    for count in np.unique(counts[person]).tolist():
+        pairs = np.flatnonzero(counts[person] == count)
+        for block in np.split(pairs, range(_BLOCK, len(pairs), _BLOCK)):
+            d, g = detection[block], person[block]
+            if count:
+                chosen = joints[g, :count]
+                places = detections.keypoints[d[:, None], chosen, :2]
+                offset, spread = places - people.keypoints[g[:, None], chosen, :2], variances[chosen]
+            else:
+                offset, spread = _beyond(detections.keypoints[d, :, :2], people.boxes[g]), variances
+            exponent = (offset[..., 0] ** 2 + offset[..., 1] ** 2) / spread
+            similarity[block] = np.exp(-exponent / areas[g, None] / 2).sum(1) / exponent.shape[1]
     return similarity
 
 
@@ -186,20 +190,6 @@ def _beyond(places: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[
     """How far places lie outside of boxes of three times the size, (P, K, 2)."""
     corner, size = boxes[:, None, :2], boxes[:, None, 2:]
     return np.maximum(0, (corner - size) - places) + np.maximum(0, places - (corner + size * 2))
-
-
-def _mean_where(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Mean of the chosen values of each row, to the last bit that of the chosen values alone.
-
-    Numpy's sum of a row depends on how many numbers it holds, so rows are compacted and summed by their number.
-    """
-    counts = chosen.sum(1)
-    means = np.empty(len(values))
-    packed = values if chosen.all() else np.take_along_axis(values, np.argsort(~chosen, axis=1, kind='stable'), 1)
-    for count in np.unique(counts):
-        rows = np.flatnonzero(counts == count)
-        means[rows] = np.ascontiguousarray(packed[rows, :count]).sum(1) / count
-    return means
 
 
 def _outside(areas: NDArray[np.float64], ranges: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -28,6 +28,8 @@ class Sample(NamedTuple):
         box_scores: (N,).
         boxes: (N, 4), x1, y1, x2, y2 in image pixels; None if the model gives none.
         scales: (N, 2), width and height of what the model saw, in image pixels; None if not known.
+        labels: What the data set attached, where there is no annotation file; not looked at here.
+        peaks: (K, P, 2), image pixels, the best peaks of each joint's heatmap, where somebody keeps them.
     """
 
     id: Any
@@ -38,23 +40,31 @@ class Sample(NamedTuple):
     box_scores: NDArray[np.floating]
     boxes: NDArray[np.floating] | None
     scales: NDArray[np.floating] | None
+    labels: Any = None
+    peaks: NDArray[np.floating] | None = None
 
 
-def read_sample(data_sample: Mapping[str, Any]) -> Sample:
+def read_sample(data_sample: Mapping[str, Any], labels: Any = None) -> Sample:
     """Take what is needed of a model's output; boxes' scores may stand with the labels, or are 1.
+
+    Args:
+        data_sample: With ``id``, ``img_id``, ``pred_instances`` and perhaps ``gt_instances``.
+        labels: To keep with it.
 
     Raises:
         InputError: There is no prediction, or it does not score each joint.
     """
-    predicted, labels = data_sample.get('pred_instances'), data_sample.get('gt_instances', {})
-    if predicted is None:
-        raise InputError('the model left no pred_instances in its data samples: is it a pose estimator?')
-    keypoints, scores = predicted['keypoints'], predicted['keypoint_scores']
+    try:
+        predicted = data_sample['pred_instances']
+        keypoints, scores = predicted['keypoints'], predicted['keypoint_scores']
+    except KeyError as error:
+        raise InputError(f'the model left no {error} in its data samples: is it a pose estimator?') from None
+    given = data_sample.get('gt_instances', {})
     if scores.shape != keypoints.shape[:2]:
         raise InputError(f'the model predicts joints of shape {keypoints.shape}, but scores of shape {scores.shape}')
     box_scores = predicted.get('bbox_scores')
     if box_scores is None:
-        box_scores = labels.get('bbox_scores')
+        box_scores = given.get('bbox_scores')
         if box_scores is None or len(box_scores) != len(keypoints):
             box_scores = np.ones(len(keypoints))
     return Sample(
@@ -65,7 +75,8 @@ def read_sample(data_sample: Mapping[str, Any]) -> Sample:
         scores,
         box_scores,
         predicted.get('bboxes'),
-        labels.get('bbox_scales'),
+        given.get('bbox_scales'),
+        labels,
     )
 
 
@@ -113,15 +124,15 @@ def collect(samples: Sequence[Sample], joints: int, converter: dict[str, Any] | 
     Raises:
         InputError: A joint or a score is not finite.
     """
-    if not any(len(sample.keypoints) for sample in samples):
+    ids, image_ids, category_ids, *arrays = ([sample[i] for sample in samples] for i in range(len(Sample._fields)))
+    if not any(map(len, arrays[0])):
         empty = np.zeros(0)
         return Predictions(empty, empty, np.zeros((0, joints, 2)), np.zeros((0, joints)), empty, empty, None)
-    ids, image_ids, category_ids, *arrays = zip(*samples, strict=True)
     counts = np.fromiter(map(len, arrays[0]), np.int64, len(samples))
     order = _distinct(ids, image_ids)
     chosen = _ranges((np.cumsum(counts) - counts)[order], counts[order])
     keypoints, scores, box_scores = (np.concatenate(column)[chosen] for column in arrays[:3])
-    boxes, scales = (None if column[0] is None else np.concatenate(column)[chosen] for column in arrays[3:])
+    boxes, scales = (None if column[0] is None else np.concatenate(column)[chosen] for column in arrays[3:5])
     found_in = np.repeat(np.array(image_ids)[order], counts[order])
     if converter is not None:
         converted = transform_pred({'keypoints': keypoints, 'keypoint_scores': scores}, **converter)
@@ -141,7 +152,7 @@ def collect(samples: Sequence[Sample], joints: int, converter: dict[str, Any] | 
 def _distinct(ids: Sequence[Any], image_ids: Sequence[Any]) -> NDArray[np.int64]:
     """Indices of different samples, by image; the people of a top-down data set by their sample ids."""
     _, image = np.unique(np.array(image_ids), return_inverse=True)
-    whole_images = any(isinstance(identity, Sequence) for identity in ids)
+    whole_images = any(isinstance(identity, list | tuple) for identity in ids)
     identity = np.zeros(len(ids), np.int64) if whole_images else np.array(ids)
     order: NDArray[np.int64] = np.lexsort((identity, image))
     same = (np.diff(image[order]) == 0) & (np.diff(identity[order]) == 0)
