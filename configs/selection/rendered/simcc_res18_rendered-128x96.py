@@ -1,8 +1,9 @@
 # SimCC (arXiv 2107.03332): each coordinate is a class, two bins to a pixel. The last stage of the ResNet keeps stride
-# 16, as 3 × 4 cells would be all that a coordinate is computed from. The loss has the temperature of RTMPose's.
+# 16, as 3 × 4 cells would be all that a coordinate is computed from. The loss has the temperature of RTMPose's, which
+# asks for labels with a peak of 1: normalised ones would be almost flat behind its softmax.
 _base_ = '../../_base_/rendered_training.py'
 
-codec = dict(type='SimCCLabel', input_size=_base_.input_size, sigma=3.0, simcc_split_ratio=2.0)
+codec = dict(type='SimCCLabel', input_size=_base_.input_size, sigma=3.0, simcc_split_ratio=2.0, normalize=False)
 model = dict(
     backbone=dict(type='ResNet', depth=18, base_channels=32, strides=(1, 2, 2, 1)),
     head=dict(
