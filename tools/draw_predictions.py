@@ -5,12 +5,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import posescope  # noqa: F401  makes MMPose importable
 from posescope.atomic import replacing
 from posescope.engine.command import command
 from posescope.errors import InputError
+from posescope.evaluation.prediction_files import read_dump
 
 DESCRIPTION = """\
 Draw people with their labels and a model's predictions. People are taken evenly by rank of their OKS, the best first
@@ -19,25 +19,6 @@ and the worst last. The person's own left is blue, right is orange; hidden joint
   tools/test.py CONFIG CHECKPOINT --dump work_dirs/dump.pkl
   tools/draw_predictions.py work_dirs/dump.pkl --num 12 --out work_dirs/predictions.png
 """
-
-
-def read_dump(path: Path) -> list[dict[str, Any]]:
-    """Read dumped data samples.
-
-    Raises:
-        InputError: There is no such file, or it is no dump.
-    """
-    from mmengine.fileio import load
-
-    if not path.is_file():
-        raise InputError(f'dump {path} does not exist; tools/test.py CONFIG CHECKPOINT --dump {path} writes it')
-    try:
-        samples = load(path, file_format='pkl')
-    except Exception as error:  # a broken pickle can raise anything
-        raise InputError(f'{path} cannot be read as a dump of predictions: {error}') from error
-    if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
-        raise InputError(f'{path} is no dump of tools/test.py: it holds no list of samples')
-    return samples
 
 
 @command

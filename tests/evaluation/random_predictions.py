@@ -77,6 +77,31 @@ def draw_case(seed: int, joints: int = 17, whole_body: bool = False) -> Case:
     return Case(content, samples, {'sigmas': sigmas, 'num_keypoints': joints, 'dataset_name': 'drawn'}, options)
 
 
+def draw_whole_images(seed: int, joints: int = 17) -> Case:
+    """Draw what a bottom-up model gives: several people or nobody a sample, ids of the labelled, sometimes no boxes."""
+    case = draw_case(seed, joints)
+    draw = random.Random(seed)
+    with_boxes, with_scores = draw.random() < 0.5, draw.random() < 0.5
+    by_image: dict[int, list[dict[str, Any]]] = {image['id']: [] for image in case.content['images']}
+    for sample in case.samples:
+        by_image[sample['img_id']].append(sample['pred_instances'])
+    samples = []
+    for image_id, found in by_image.items():
+        ids = [person['id'] for person in case.content['annotations'] if person['image_id'] == image_id]
+        empty = {
+            'keypoints': np.zeros((0, joints, 2), np.float32),
+            'keypoint_scores': np.zeros((0, joints), np.float32),
+        }
+        empty |= {'bboxes': np.zeros((0, 4), np.float32), 'bbox_scores': np.zeros(0, np.float32)}
+        merged = {name: np.concatenate([one[name] for one in found]) if found else empty[name] for name in empty}
+        if not with_boxes:
+            del merged['bboxes']
+        if not with_scores:
+            del merged['bbox_scores']
+        samples.append({'id': ids, 'img_id': image_id, 'pred_instances': merged, 'gt_instances': {}})
+    return case._replace(samples=samples if any(by_image.values()) else [])
+
+
 def _person(draw: random.Random, joints: int, whole_body: bool) -> dict[str, Any]:
     width, height = draw.choice(SIDES), draw.choice(SIDES)
     x, y = draw.uniform(0, 150), draw.uniform(0, 150)

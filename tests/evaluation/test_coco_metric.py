@@ -16,10 +16,10 @@ from mmpose.registry import METRICS
 from posescope.compat import xtcocotools as stand_in
 from posescope.errors import InputError
 from posescope.evaluation import CocoKeypointMetric
-from tests.evaluation.random_predictions import Case, draw_case
+from tests.evaluation.random_predictions import Case, draw_case, draw_whole_images
 
 RECORDED = Path(__file__).with_name('coco_metric_results.json')
-RECORDED_SEEDS = range(60)
+RECORDED_SEEDS = range(40)
 JOINTS = (17, 14, 4)
 BLOCK = 250
 RICH = 1
@@ -35,6 +35,19 @@ def drawn(seed: int) -> tuple[Case, dict]:
     """A case of 17, 14 or 4 joints; those of 14 are evaluated as CrowdPose is."""
     joints = JOINTS[seed % len(JOINTS)]
     return draw_case(seed, joints), {'iou_type': 'keypoints_crowd'} if joints == 14 else {}
+
+
+def recorded_cases(seed: int) -> dict[str, tuple[Case, dict, type[CocoMetric]]]:
+    """Cases by name, with arguments for MMPose's metric, and which that is."""
+    whole = draw_case(seed, joints=133, whole_body=True)
+    for sample in whole.samples:
+        sample['category_id'] = 1
+    return {
+        f'{seed}': (*drawn(seed), CocoMetric),
+        f'{seed} with 133 joints': (draw_case(seed, joints=133), {}, CocoMetric),
+        f'{seed} whole body': (whole, {}, CocoWholeBodyMetric),
+        f'{seed} whole images': (draw_whole_images(seed), {}, CocoMetric),
+    }
 
 
 def with_predictions(first: int, **options) -> Case:
@@ -96,10 +109,12 @@ def test_equals_mmpose_over_the_real_xtcocotools(block, tmp_path):
 
 def test_equals_what_mmpose_gave(tmp_path):
     recorded = json.loads(RECORDED.read_text())
-    assert len(recorded) > 40
-    for seed, expected in recorded.items():
-        case, options = drawn(int(seed))
-        assert_same(evaluate(CocoKeypointMetric, case, tmp_path, **options), expected, f'seed {seed}')
+    assert len(recorded) > 120
+    for seed in RECORDED_SEEDS:
+        for name, (case, options, kind) in recorded_cases(seed).items():
+            if name in recorded:
+                whole = {'iou_type': 'keypoints_wholebody'} if kind is CocoWholeBodyMetric else options
+                assert_same(evaluate(CocoKeypointMetric, case, tmp_path, **whole), recorded[name], name)
 
 
 @pytest.mark.parametrize('seed', range(40))
@@ -118,6 +133,38 @@ def test_133_joints_in_one_field_equal_mmposes(seed, tmp_path):
     case = with_predictions(50 * seed + 7000, joints=133)
     ours, theirs = (evaluate(kind, case, tmp_path) for kind in (CocoKeypointMetric, CocoMetric))
     assert_same(ours, theirs, f'seed {seed}')
+
+
+@pytest.mark.parametrize('block', range(4))
+def test_bottom_up_models_are_evaluated_as_mmpose_does(block, tmp_path):
+    need_the_real_one()
+    compared = 0
+    for seed in range(block * 40, (block + 1) * 40):
+        case = draw_whole_images(seed)
+        if case.samples:
+            ours, theirs = (evaluate(kind, case, tmp_path) for kind in (CocoKeypointMetric, CocoMetric))
+            assert_same(ours, theirs, f'seed {seed}')
+            compared += len(set(ours.values())) > 3
+    assert compared > 8
+
+
+def test_an_image_that_came_twice_counts_once(tmp_path):
+    case = draw_whole_images(1)
+    once = evaluate(CocoKeypointMetric, case, tmp_path, nms_mode='none')
+    twice = case._replace(samples=[*case.samples, *case.samples[:3]])
+    assert evaluate(CocoKeypointMetric, twice, tmp_path, nms_mode='none') == once
+
+
+def test_ids_may_be_strings(tmp_path):
+    case = with_predictions(RICH, joints=17)
+    expected = evaluate(CocoKeypointMetric, case, tmp_path)
+    for image in case.content['images']:
+        image['id'] = f'{image["id"]:04d}'
+    for person in case.content['annotations']:
+        person |= {'id': f'{person["id"]:04d}', 'image_id': f'{person["image_id"]:04d}'}
+    for sample in case.samples:
+        sample |= {'id': f'{sample["id"]:04d}', 'img_id': f'{sample["img_id"]:04d}'}
+    assert evaluate(CocoKeypointMetric, case, tmp_path) == expected
 
 
 @pytest.mark.parametrize('part', ['body', 'foot', 'face', 'lefthand', 'righthand'])
@@ -236,6 +283,33 @@ def test_without_people_nothing_is_defined(tmp_path):
     assert set(evaluate(CocoKeypointMetric, simple([], [TRUE_PLACES]), tmp_path).values()) == {-1}
 
 
+def test_people_of_a_category_that_is_not_listed_are_left_out_loudly(tmp_path, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr('posescope.evaluation.people.print_log', lambda text, *_: said.append(text))
+    people = [one_person(), one_person(id=7, category_id=3)]
+    result = evaluate(CocoKeypointMetric, simple(people, [TRUE_PLACES]), tmp_path)
+    assert result['AP'] == pytest.approx(1)
+    assert '1 of 2 annotations are left out' in said[0]
+    assert 'annotation 7' in said[0]
+
+
+def test_crowd_levels_have_intervals_and_need_an_index(tmp_path):
+    images = [{'id': i, 'crowdIndex': 0.1 if i % 3 else 0.9} for i in range(1, 181)]
+    people = [one_person(id=i, image_id=i, num_keypoints=4) for i in range(1, 181)]
+    case = simple(people, [TRUE_PLACES + np.array([i % 4 * 4, 0]) for i in range(180)])
+    case.content['images'] = images
+    for number, sample in enumerate(case.samples):
+        sample['img_id'] = number + 1
+    result = evaluate(CocoKeypointMetric, case, tmp_path, iou_type='keypoints_crowd', resamples=100)
+    assert result['AP(E)/low'] < result['AP(E)'] < result['AP(E)/high']
+    assert result['AP(H)/low'] < result['AP(H)'] < result['AP(H)/high']
+    assert np.isnan(result['AP(M)/low']), 'no image is of this level'
+    assert 'AP (L)/low' not in result
+    del images[4]['crowdIndex'], images[5]['crowdIndex']
+    with pytest.raises(InputError, match=r'image 5 has no crowdIndex.*\(2 of 180 images\)'):
+        evaluate(CocoKeypointMetric, case, tmp_path, iou_type='keypoints_crowd')
+
+
 @pytest.mark.parametrize('wrong', [np.nan, np.inf])
 def test_predictions_that_are_not_finite_are_refused_with_their_number(wrong, tmp_path):
     bad = TRUE_PLACES.copy()
@@ -277,12 +351,11 @@ def record(folder: Path) -> None:
     assert xtcocotools is not stand_in
     results = {}
     for seed in RECORDED_SEEDS:
-        case, options = drawn(seed)
-        if case.samples:
-            results[seed] = {
-                name: float(value) for name, value in evaluate(CocoMetric, case, folder, **options).items()
-            }
-    lines = [f'"{seed}": {json.dumps(values)}' for seed, values in results.items()]
+        for name, (case, options, kind) in recorded_cases(seed).items():
+            if case.samples:
+                found = evaluate(kind, case, folder, **options)
+                results[name] = {statistic: float(value) for statistic, value in found.items()}
+    lines = [f'"{name}": {json.dumps(values)}' for name, values in results.items()]
     RECORDED.write_text('{\n' + ',\n'.join(lines) + '\n}\n')
 
 

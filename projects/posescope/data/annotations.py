@@ -77,17 +77,18 @@ def match_joints(found: Sequence[str], wanted: Sequence[str], path: Path) -> lis
     Raises:
         InputError: The file lacks a joint; the message lists both skeletons.
     """
-    places = {_plain(name): index for index, name in enumerate(found)}
-    missing = [name for name in wanted if _plain(name) not in places]
+    places = {plain_name(name): index for index, name in enumerate(found)}
+    missing = [name for name in wanted if plain_name(name) not in places]
     if missing:
         raise InputError(
             f'the joints of {path} do not match the config; missing: {", ".join(missing)}; '
             f'the file has {len(found)}: {", ".join(found)}; the config has {len(wanted)}: {", ".join(wanted)}'
         )
-    return [places[_plain(name)] for name in wanted]
+    return [places[plain_name(name)] for name in wanted]
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Put a name into lower case, without separators."""
     return re.sub(r'[\W_]+', '', name.lower())
 
 

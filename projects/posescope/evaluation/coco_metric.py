@@ -7,8 +7,8 @@ from typing import Any
 import mmengine
 import numpy as np
 from mmengine.fileio import get_local_path
-from mmengine.logging import MMLogger, print_log
-from mmpose.evaluation.functional import transform_ann
+from mmengine.logging import MessageHub, MMLogger, print_log
+from mmpose.evaluation.functional import transform_ann, transform_sigmas
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
 from numpy.typing import NDArray
@@ -17,9 +17,11 @@ from xtcocotools.coco import COCO
 from posescope.data.annotations import read_json
 from posescope.errors import InputError, nearest
 from posescope.evaluation.average_precision import CROWD_LEVELS, AveragePrecision
+from posescope.evaluation.bootstrap import Interval, intervals, progress
 from posescope.evaluation.detections import Detections, span_areas
 from posescope.evaluation.garbage import uncollected
-from posescope.evaluation.matching import Matches, match
+from posescope.evaluation.matches_file import save_matches
+from posescope.evaluation.matching import Matches, match, on_images
 from posescope.evaluation.people import PART_FIELDS, People, people_from_coco, positions
 from posescope.evaluation.predictions import Predictions, Sample, collect, read_sample, score, suppress
 
@@ -27,6 +29,8 @@ __all__ = ['IOU_TYPES', 'CocoKeypointMetric']
 
 _WHOLE_BODY = {'keypoints': 17, 'foot_kpts': 6, 'face_kpts': 68, 'lefthand_kpts': 21, 'righthand_kpts': 21}
 """Fields of COCO-WholeBody annotations -> number of joints, in the order of a model's 133 joints."""
+_MANY = 20_000
+"""Detections from which on resampling shows how far it is."""
 IOU_TYPES = ('keypoints', 'keypoints_crowd', 'keypoints_body', *PART_FIELDS)
 
 
@@ -39,33 +43,75 @@ class CocoKeypointMetric(CocoMetric):
     ``keypoints_face``, …) give the numbers of MMPose's ``CocoWholeBodyMetric`` for this part.
 
     Args:
+        ann_file: As of MMPose's ``CocoMetric``.
         args: As of MMPose's ``CocoMetric``.
+        resamples: How many samples of the images to draw for 95 % intervals, which are returned as ``AP/low``,
+            ``AP/high``, …; NaN where there can be none, e.g. with fewer than 50 images. 0 for no intervals.
+        seed: Of the drawing.
+        out_dir: Folder for ``matches.npz``, from which ``tools/compare.py`` tests differences; None for none.
         kwargs: As of MMPose's ``CocoMetric``.
 
     Attributes:
+        intervals: Those of the last evaluation, by name of the statistic.
         people: The labelled people of the last evaluation, on the main process.
-        detections: The detections that were compared with them.
-        predictions: What the model predicted, one for each of ``detections`` and some that have no scored joint.
+        predictions: What the model predicted, doubles suppressed.
+        kept: (P,), which of them became detections: those with a scored joint and of a category that is listed.
+        detections: The detections that were compared with the people.
         matches: Who was matched with whom.
     """
 
     people: People
     predictions: Predictions
+    kept: NDArray[np.bool_]
     detections: Detections
     matches: Matches
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        iou_type = kwargs.get('iou_type', 'keypoints')
-        if iou_type not in IOU_TYPES:
-            raise InputError(f"iou_type='{iou_type}': is no kind of joints; nearest: {nearest(iou_type, IOU_TYPES)}")
-        ann_file = args[0] if args else kwargs.pop('ann_file', None)
-        super().__init__(None, *args[1:], **kwargs)
+    def __init__(
+        self,
+        ann_file: str | None = None,
+        *args: Any,
+        resamples: int = 0,
+        seed: int = 0,
+        out_dir: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._coco: COCO | None = None
+        self._content: dict[str, Any] | None = None
+        super().__init__(None, *args, **kwargs)
+        if self.iou_type not in IOU_TYPES:
+            known = nearest(self.iou_type, IOU_TYPES)
+            raise InputError(f"iou_type='{self.iou_type}' is no kind of joints; nearest: {known}")
         self.ann_file = ann_file
+        self.resamples, self.seed, self.out_dir = resamples, seed, out_dir
+        self.intervals: dict[str, Interval] = {}
         if ann_file is not None:
             with get_local_path(ann_file) as local_path, uncollected():
-                self._content = read_json(Path(local_path), 'annotation file')
-            if not self.format_only and 'annotations' not in self._content:
-                raise InputError(f'{ann_file} holds no annotations, only format_only=True does without')
+                content = read_json(Path(local_path), 'annotation file')
+            needed = ('images',) if self.format_only else ('images', 'annotations')
+            lacking = [part for part in needed if not isinstance(content, dict) or part not in content]
+            if lacking:
+                raise InputError(f'{ann_file} is no COCO-format annotation file: it lacks {", ".join(lacking)}')
+            if self.iou_type == 'keypoints_crowd' and not self.format_only:
+                _check_crowding(content['images'], ann_file)
+            self._content = content
+
+    @property
+    def dataset_meta(self) -> dict[str, Any]:
+        """Metainfo of the data set."""
+        return self._dataset_meta or {}
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: dict[str, Any]) -> None:
+        meta = dict(meta)
+        if self.gt_converter is not None:
+            meta['sigmas'] = transform_sigmas(meta['sigmas'], **self.gt_converter)
+            meta['num_keypoints'] = len(meta['sigmas'])
+        self._dataset_meta = meta
+        if self._content is None:  # a data set that was built in this process says where its annotations are
+            found = MessageHub.get_current_instance().get_info(f'{meta["dataset_name"]}_ann_file', None)
+            if found is not None:
+                with get_local_path(found) as local_path:
+                    self._content = read_json(Path(local_path), 'annotation file')
 
     @property
     def coco(self) -> COCO | None:
@@ -77,7 +123,7 @@ class CocoKeypointMetric(CocoMetric):
     @coco.setter
     def coco(self, value: COCO | None) -> None:
         self._coco = value
-        self._content: dict[str, Any] | None = None if value is None else value.dataset
+        self._content = None if value is None else value.dataset
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what is needed of one batch; arithmetic waits until all samples are there.
@@ -123,7 +169,9 @@ class CocoKeypointMetric(CocoMetric):
             print_log(f'results are saved in {Path(self.outfile_prefix).parent}', 'current')
             return {}
         content = self._annotations(results)
-        self.people = people_from_coco(content, self.iou_type, use_area=self.use_area)
+        whole = self.iou_type in PART_FIELDS or self.iou_type == 'keypoints_body'
+        expected = len(_columns(self.iou_type)) if whole else joints
+        self.people = people_from_coco(content, self.iou_type, use_area=self.use_area, joints=expected)
         self.predictions = found
         self.detections, sigmas = self._detections(found, scores)
         self.matches = match(self.people, self.detections, sigmas)
@@ -132,15 +180,34 @@ class CocoKeypointMetric(CocoMetric):
     def _statistics(self, content: Mapping[str, Any]) -> dict[str, float]:
         precision = AveragePrecision(self.matches)
         statistics = precision.statistics()
+        if self.out_dir is not None:
+            folder = Path(self.out_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            save_matches(folder / 'matches.npz', self.matches, statistics, {'annotations': self.ann_file})
+        self.intervals = self._intervals(self.matches) if self.resamples else {}
         if self.iou_type != 'keypoints_crowd':
-            return statistics
+            return statistics | _ends(self.intervals)
+        return self._by_crowding(statistics, precision, content)
+
+    def _intervals(self, matches: Matches) -> dict[str, Interval]:
+        track = progress if len(matches.scores) > _MANY else None
+        return intervals(matches, self.resamples, self.seed, progress=track)
+
+    def _by_crowding(
+        self, statistics: dict[str, float], precision: AveragePrecision, content: Mapping[str, Any]
+    ) -> dict[str, float]:
+        """CrowdPose's nine statistics: none by size, and AP on images of each crowd level."""
         statistics = {name: value for name, value in statistics.items() if not name.endswith(')')}
+        self.intervals = {name: found for name, found in self.intervals.items() if name in statistics}
         index = {image['id']: float(image['crowdIndex']) for image in content['images']}
         crowding = np.array([index[image] for image in self.people.image_ids.tolist()])
         for name, (low, high) in CROWD_LEVELS.items():
-            curves = precision(((crowding >= low) & (crowding < high)).astype(np.int32))
+            level = (crowding >= low) & (crowding < high)
+            curves = precision(level.astype(np.int32))
             statistics[name] = round(float(np.mean(curves.precision[..., 0])), 4)
-        return statistics
+            if self.resamples:
+                self.intervals[name] = self._intervals(on_images(self.matches, level))['AP']
+        return statistics | _ends(self.intervals)
 
     def _annotations(self, results: Sequence[Sample]) -> dict[str, Any]:
         """Content of the annotation file, or the same from the samples, with its joints converted."""
@@ -189,8 +256,8 @@ class CocoKeypointMetric(CocoMetric):
                 f'the model predicts {keypoints.shape[1]} joints, people in the annotations have '
                 f'{people.keypoints.shape[1]}'
             )
-        kept = (keypoints[..., 2] > 0).any(1) & ~other
-        return Detections(image, category, keypoints, scores, areas)[kept], sigmas
+        self.kept = (keypoints[..., 2] > 0).any(1) & ~other
+        return Detections(image, category, keypoints, scores, areas)[self.kept], sigmas
 
     def _write(self, found: Predictions, scores: NDArray[np.float64]) -> None:
         """Write the detections in COCO's result format, as MMPose does."""
@@ -207,6 +274,24 @@ class CocoKeypointMetric(CocoMetric):
                     row['bbox'] = found.boxes[i].tolist()
             rows.append(row)
         mmengine.dump(rows, f'{self.outfile_prefix}.keypoints.json', sort_keys=True, indent=4)
+
+
+def _check_crowding(images: Sequence[Mapping[str, Any]], path: str) -> None:
+    lacking = [image for image in images if 'crowdIndex' not in image]
+    if lacking:
+        raise InputError(
+            f"{path}: image {lacking[0].get('id')} has no crowdIndex, which iou_type='keypoints_crowd' needs "
+            f'({len(lacking)} of {len(images)} images)'
+        )
+
+
+def _ends(found: Mapping[str, Interval]) -> dict[str, float]:
+    """Both ends of each interval; NaN where there is none."""
+    return {
+        f'{name}/{end}': np.nan if value is None else value
+        for name, interval in found.items()
+        for end, value in (('low', interval.low), ('high', interval.high))
+    }
 
 
 def _field_columns(field: str) -> NDArray[np.int64]:

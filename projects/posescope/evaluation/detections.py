@@ -73,17 +73,18 @@ def detections_from_coco(
     joints = people.keypoints.shape[1]
     parts = []
     for field in fields:
-        width = joints * 3 if len(fields) == 1 and joints else len(results[0][field]) if results else 0
+        width = joints * 3 if len(fields) == 1 and joints else len(results[0][field]) if results else joints * 3
         _refuse(
             [len(result[field]) != width for result in results],
             results,
             f'has other than {width // 3} joints ({width} numbers) in {field}',
         )
         rows: ArrayLike = [result[field] for result in results]
-        parts.append(np.array(rows, np.float64).reshape(len(results), -1, 3))
+        parts.append(np.array(rows, np.float64).reshape(len(results), width // 3, 3))
     keypoints = np.concatenate(parts, axis=1)
     scores = np.array([result['score'] for result in results], np.float64)
     if with_boxes:
+        _refuse([len(result['bbox']) < 4 for result in results], results, 'has a bbox of less than four numbers')
         boxes = np.array([result['bbox'][:4] for result in results], np.float64)
         areas = boxes[:, 2] * boxes[:, 3]
     else:

@@ -1,22 +1,36 @@
 """COCO's greedy assignment of detections to people, for all images, area ranges and thresholds at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from posescope.evaluation.detections import Detections
+from posescope.evaluation.neighbours import pairs_on_image
 from posescope.evaluation.people import People
 
-__all__ = ['AREA_RANGES', 'MAX_DETECTIONS', 'THRESHOLDS', 'Matches', 'match', 'pair_similarities', 'rank']
+__all__ = [
+    'AREA_RANGES',
+    'LEAST_OKS',
+    'MAX_DETECTIONS',
+    'THRESHOLDS',
+    'Matches',
+    'match',
+    'on_images',
+    'pair_similarities',
+    'rank',
+]
 
 THRESHOLDS: NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
 """Least OKS of a match."""
 AREA_RANGES = {'all': (0.0, 1e10), 'medium': (32.0**2, 96.0**2), 'large': (96.0**2, 1e10)}
 """Areas in pixels² that people must have to count, ends included."""
+LEAST_OKS = 0.1
+"""OKS from which a detection is taken to mean a person, where errors are told apart (Ronchi and Perona, ICCV 2017)."""
 MAX_DETECTIONS = 20
 """Most detections of a category on an image that count."""
+_BY_DETECTION = ('detection', 'image', 'category', 'scores', 'person', 'ignored')
 _BLOCK = 1 << 14
 """Pairs whose similarities are computed at once; few enough that they stay in the processor's cache."""
 
@@ -78,7 +92,7 @@ def match(
         max_detections: Most detections of a category on an image.
     """
     order, place = rank(detections, len(people.image_ids), max_detections)
-    detection, person = _pairs(people, detections, order)
+    detection, person = pairs_on_image(detections.image[order], detections.category[order], people)
     similarity = pair_similarities(people, detections, order[detection], person, sigmas)
     likely = similarity >= thresholds.min()
     detection, person, similarity = detection[likely], person[likely], similarity[likely]
@@ -117,6 +131,18 @@ def match(
     )
 
 
+def on_images(matches: Matches, chosen: NDArray[np.bool_]) -> Matches:
+    """Return what there is on some images; nobody counts and nothing was detected on the others.
+
+    Args:
+        matches: On I images.
+        chosen: (I,), which of them.
+    """
+    rows = chosen[matches.image]
+    parts = {name: getattr(matches, name)[rows] for name in _BY_DETECTION}
+    return replace(matches, **parts, person_counted=matches.person_counted & chosen[matches.person_image][:, None])
+
+
 def rank(detections: Detections, images: int, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Order detections by category, image and descending score, equal scores as they stand, and keep the best.
 
@@ -127,23 +153,6 @@ def rank(detections: Detections, images: int, most: int) -> tuple[NDArray[np.int
     order = np.lexsort((-detections.scores, cell))
     place = np.arange(len(order)) - np.searchsorted(cell[order], cell[order], 'left')
     return order[place < most], place[place < most]
-
-
-def _pairs(people: People, detections: Detections, order: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
-    """List the pairs of a detection and a person on the same image and of the same category.
-
-    Returns:
-        (P,) positions in ``order``, ascending, and (P,) indices of people.
-    """
-    images = max(len(people.image_ids), 1)
-    cell = people.category * images + people.image
-    by_cell = np.argsort(cell, kind='stable')
-    wanted = (detections.category * images + detections.image)[order]
-    first = np.searchsorted(cell[by_cell], wanted, 'left')
-    counts = np.searchsorted(cell[by_cell], wanted, 'right') - first
-    detection = np.repeat(np.arange(len(order)), counts)
-    within = np.arange(len(detection)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return detection, by_cell[np.repeat(first, counts) + within]
 
 
 def pair_similarities(

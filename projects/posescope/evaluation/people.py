@@ -1,10 +1,12 @@
 """Labelled people of a COCO-format data set as arrays, in the way that COCO's evaluation reads them."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 from numpy.typing import ArrayLike, NDArray
 
 from posescope.errors import InputError
@@ -58,7 +60,9 @@ class People:
         return self.keypoints[..., 2] > 0
 
 
-def people_from_coco(content: Mapping[str, Any], iou_type: str = 'keypoints', *, use_area: bool = True) -> People:
+def people_from_coco(
+    content: Mapping[str, Any], iou_type: str = 'keypoints', *, use_area: bool = True, joints: int = 0
+) -> People:
     """Read the people of decoded COCO-format annotations.
 
     A person counts if a joint has v > 0, whatever ``num_keypoints`` says; for ``keypoints_crowd`` alone (CrowdPose)
@@ -68,6 +72,7 @@ def people_from_coco(content: Mapping[str, Any], iou_type: str = 'keypoints', *,
         content: The decoded file: ``images``, ``annotations``, ``categories``.
         iou_type: Kind of evaluation as in MMPose's CocoMetric; it says which fields hold the joints.
         use_area: Take ``area``; otherwise 0.53 of the box.
+        joints: K where there is nobody to tell it.
 
     Raises:
         InputError: An annotation lacks a field, its joints are not as many as the others', or a number is not finite.
@@ -88,9 +93,18 @@ def people_from_coco(content: Mapping[str, Any], iou_type: str = 'keypoints', *,
         raise InputError(f'annotation {first["id"]} is on image {first["image_id"]}, which is not listed')
     category, other = positions([person['category_id'] for person in annotations], category_ids)
     if other.any():  # COCO's evaluation asks for the listed categories alone
+        print_log(
+            f'{int(other.sum())} of {len(annotations)} annotations are left out, as COCO does: their category is not '
+            f'listed, first that of annotation {annotations[int(np.flatnonzero(other)[0])]["id"]}',
+            'current',
+            logging.WARNING,
+        )
         annotations = [person for person, out in zip(annotations, other, strict=True) if not out]
         image, category = image[~other], category[~other]
-    keypoints = np.concatenate([_triples(annotations, field) for field in fields], axis=1)
+    if annotations:
+        keypoints = np.concatenate([_triples(annotations, field) for field in fields], axis=1)
+    else:
+        keypoints = np.zeros((0, joints, 3))
     boxes = np.array([person['bbox'][:4] for person in annotations], np.float64).reshape(-1, 4)
     if use_area:
         areas = np.array([person['area'] for person in annotations], np.float64)
@@ -136,8 +150,6 @@ def _unique(ids: Sequence[Any]) -> NDArray[Any]:
 
 def _triples(annotations: Sequence[Mapping[str, Any]], field: str) -> NDArray[np.float64]:
     counts = np.array([len(person[field]) for person in annotations])
-    if not len(counts):
-        return np.zeros((0, 0, 3))
     wrong = np.flatnonzero((counts != counts[0]) | (counts % 3 != 0))
     if len(wrong):
         raise InputError(

@@ -29,7 +29,6 @@ class Sample(NamedTuple):
         boxes: (N, 4), x1, y1, x2, y2 in image pixels; None if the model gives none.
         scales: (N, 2), width and height of what the model saw, in image pixels; None if not known.
         labels: What the data set attached, where there is no annotation file; not looked at here.
-        peaks: (K, P, 2), image pixels, the best peaks of each joint's heatmap, where somebody keeps them.
     """
 
     id: Any
@@ -41,7 +40,6 @@ class Sample(NamedTuple):
     boxes: NDArray[np.floating] | None
     scales: NDArray[np.floating] | None
     labels: Any = None
-    peaks: NDArray[np.floating] | None = None
 
 
 def read_sample(data_sample: Mapping[str, Any], labels: Any = None) -> Sample:
@@ -124,7 +122,8 @@ def collect(samples: Sequence[Sample], joints: int, converter: dict[str, Any] | 
     Raises:
         InputError: A joint or a score is not finite.
     """
-    ids, image_ids, category_ids, *arrays = ([sample[i] for sample in samples] for i in range(len(Sample._fields)))
+    columns: list[list[Any]] = [[sample[i] for sample in samples] for i in range(len(Sample._fields))]
+    ids, image_ids, category_ids, *arrays = columns
     if not any(map(len, arrays[0])):
         empty = np.zeros(0)
         return Predictions(empty, empty, np.zeros((0, joints, 2)), np.zeros((0, joints)), empty, empty, None)
@@ -153,7 +152,7 @@ def _distinct(ids: Sequence[Any], image_ids: Sequence[Any]) -> NDArray[np.int64]
     """Indices of different samples, by image; the people of a top-down data set by their sample ids."""
     _, image = np.unique(np.array(image_ids), return_inverse=True)
     whole_images = any(isinstance(identity, list | tuple) for identity in ids)
-    identity = np.zeros(len(ids), np.int64) if whole_images else np.array(ids)
+    identity = np.zeros(len(ids), np.int64) if whole_images else np.unique(np.array(ids), return_inverse=True)[1]
     order: NDArray[np.int64] = np.lexsort((identity, image))
     same = (np.diff(image[order]) == 0) & (np.diff(identity[order]) == 0)
     return order[np.flatnonzero(np.append([True], ~same))]
