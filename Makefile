@@ -18,6 +18,7 @@ LINT_STAMP := $(call extra_stamp,lint)
 # What `make demo` trains, and where it leaves everything.
 DEMO := configs/selection/rendered/default.py
 DEMO_OUT ?= work_dirs/demo
+DEMO_DATA := data/rendered_people/annotations/dev.json
 WEIGHTS := work_dirs/weights/movenet-thunder.pth work_dirs/weights/movenet-lightning.pth
 QUICK := not long and not network and not crash
 # One thread a process: threads that compete for two cores make everything many times slower.
@@ -62,8 +63,10 @@ demo: $(STAMP)
 	$(PY) tools/test.py $(DEMO) "$$(cat $(DEMO_OUT)/last_checkpoint)" --work-dir $(DEMO_OUT) \
 	    --dump $(DEMO_OUT)/predictions.pkl
 	$(PY) tools/draw_predictions.py $(DEMO_OUT)/predictions.pkl --num 12 --out $(DEMO_OUT)/predictions.png
-	$(PY) -c 'import json, sys; print("AP %.3f on rendered people it has not seen (dev)" % json.load(open(sys.argv[1]))["coco/AP"])' \
-	    $(DEMO_OUT)/metrics.json
+	$(PY) tools/diagnose.py $(DEMO_DATA) $(DEMO_OUT)/predictions.pkl --out $(DEMO_OUT)/diagnosis >/dev/null
+	$(PY) -c 'import json, sys; found = json.load(open(sys.argv[1])); print("AP %.3f (%.3f to %.3f) on rendered people it \
+	has not seen; pictures in %s" % (*(found["coco/AP" + end] for end in ("", "/low", "/high")), sys.argv[2]))' \
+	    $(DEMO_OUT)/metrics.json $(DEMO_OUT)
 
 test: $(TEST_STAMP)
 	@$(PYTEST) -m '$(QUICK)' $(PYTEST_OPTIONS)

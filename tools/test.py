@@ -5,13 +5,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmengine.dist import is_main_process
+
 import posescope  # noqa: F401  makes MMPose importable
 from posescope.engine.command import command
 from posescope.engine.config import test_config
+from posescope.engine.evaluators import add_diagnosis
 from posescope.engine.launch import build_runner
 from posescope.engine.metrics_hook import MetricsFileHook
 from posescope.engine.options import parse, test_parser
 from posescope.engine.preflight import check_data
+from posescope.report.evaluation_summary import print_summary
 
 
 @command
@@ -27,9 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(test_parser(), argv)
     cfg = test_config(args)
     check_data(cfg, ('test',), Path(cfg.work_dir))
+    add_diagnosis(cfg, Path(cfg.work_dir))
     runner = build_runner(cfg)
     runner.register_hook(MetricsFileHook(Path(runner.work_dir) / 'metrics.json', args.out), 'LOWEST')
     runner.test()
+    if is_main_process():
+        print_summary(runner.test_evaluator.metrics)
     return 0
 
 

@@ -16,6 +16,7 @@ from mmpose.registry import MODELS
 from posescope.compat.tfjs import GraphModel, read_graph_model
 from tests.conftest import ROOT
 from tests.models.tensorflow_graph import run_graph
+from tools.test import main as run_test
 
 pytestmark = pytest.mark.network
 
@@ -67,6 +68,25 @@ def test_mean_oks_on_real_people(
     assert metrics['oks/people'] == 12
     assert metrics['oks/mean'] == pytest.approx(expected, abs=0.02)
     assert metrics['coco/AP'] > 0.5
+
+
+@pytest.mark.parametrize('weights', ['thunder'], indirect=True)
+def test_diagnosis_on_real_people(
+    weights: Path, real_coco: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """AP, the error budget, and no interval over four images."""
+    data = [str(real_coco / 'test_coco.json'), str(real_coco)]
+    arguments = [str(CONFIGS['thunder']), str(weights), '--work-dir', str(tmp_path), '--coco', *data]
+    assert run_test(arguments) == 0
+    shown = capsys.readouterr().out
+    assert 'no interval: fewer than 50 images or scenes with people who count (4)' in shown
+    assert 'error budget' in shown
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    assert metrics['coco/AP'] == pytest.approx(0.786, abs=0.01)
+    assert metrics['coco/AP/low'] is None
+    found = json.loads((tmp_path / 'diagnosis.json').read_text())
+    assert found['labelled_joints'] == sum(one['count'] for one in found['classes'].values()) == 181
+    assert found['classes']['good']['low'] is None
 
 
 @pytest.mark.parametrize('weights', ['thunder', 'lightning'], indirect=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from posescope.evaluation.average_precision import AveragePrecision
+from posescope.evaluation.matches_file import load_matches
 from tests.drawn_people import write_drawn_coco
 from tests.small_config import write_small_config
 from tools.test import main as run_test
@@ -50,7 +52,25 @@ def test_metrics_are_flat_scalars_and_null_where_undefined(trained: list[str], t
     assert found['coco/AP'] > 0.5
     assert found['coco/AP (L)'] is None, 'no drawn person is large'
     assert all(value is None or isinstance(value, int | float) for value in found.values())
-    assert json.loads((tmp_path / 'out.json').read_text())['coco/AP'] == found['coco/AP']
+    out = json.loads((tmp_path / 'out.json').read_text(), parse_constant=lambda name: pytest.fail(f'{name} in JSON'))
+    assert out['coco/AP'] == found['coco/AP']
+
+
+def test_ends_with_how_sure_ap_is_and_what_errors_cost(
+    trained: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    found = metrics(trained, tmp_path)
+    shown = capsys.readouterr().out
+    assert 'AP        │ ' in shown
+    assert 'no interval: fewer than 50 images or scenes with people who count (4)' in shown
+    assert (found['coco/AP/low'], found['coco/AP/high']) == (None, None)
+    assert 'error budget' in shown
+    budget = json.loads((tmp_path / 'diagnosis.json').read_text())
+    shares = [value for name, value in found.items() if name.startswith('diagnosis/share/')]
+    assert sum(shares) == pytest.approx(1)
+    assert budget['statistics']['AP'] == pytest.approx(found['coco/AP'], abs=1e-12)
+    stored = load_matches(tmp_path / 'matches.npz')
+    assert AveragePrecision(stored.matches).statistics()['AP'] == stored.statistics['AP'] == found['coco/AP']
 
 
 def test_coco_gives_what_the_same_data_in_the_config_give(trained: list[str], tmp_path: Path) -> None:

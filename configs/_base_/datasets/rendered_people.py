@@ -47,5 +47,5 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 # MMPose does not join an evaluator's file with data_root: a config with another data_root sets this too.
-val_evaluator = [dict(type='CocoMetric', ann_file=data_root + 'annotations/dev.json'), dict(type='MeanOKS')]
+val_evaluator = [dict(type='CocoKeypointMetric', ann_file=data_root + 'annotations/dev.json'), dict(type='MeanOKS')]
 test_evaluator = val_evaluator

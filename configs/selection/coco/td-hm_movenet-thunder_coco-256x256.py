@@ -53,7 +53,7 @@ test_dataloader = val_dataloader
 
 # MeanOKS gives a number where the boxes are ground truth, not with a bbox_file.
 val_evaluator = [
-    dict(type='CocoMetric', ann_file='data/coco/annotations/person_keypoints_val2017.json'),
+    dict(type='CocoKeypointMetric', ann_file='data/coco/annotations/person_keypoints_val2017.json'),
     dict(type='MeanOKS'),
 ]
 test_evaluator = val_evaluator

@@ -10,7 +10,7 @@ import mmengine
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
-from posescope.atomic import atomic_write
+from posescope.atomic import atomic_write, replacing
 
 
 def flat_scalars(metrics: dict[str, Any]) -> dict[str, float | int | None]:
@@ -25,6 +25,13 @@ def flat_scalars(metrics: dict[str, Any]) -> dict[str, float | int | None]:
             undefined = not math.isfinite(number) or (number == -1 and name.rpartition('/')[2].startswith(('AP', 'AR')))
             scalars[name] = None if undefined else int(number) if isinstance(value, int) else number
     return scalars
+
+
+def _without_nan(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The same with None for what is no finite number, which JSON cannot hold."""
+    return {
+        name: None if isinstance(value, Real) and not math.isfinite(value) else value for name, value in metrics.items()
+    }
 
 
 class MetricsFileHook(Hook):
@@ -46,4 +53,6 @@ class MetricsFileHook(Hook):
         atomic_write(self.path, (json.dumps(flat_scalars(metrics), indent=2) + '\n').encode())
         runner.logger.info(f'metrics written to {self.path}')
         if self.out is not None:
-            mmengine.dump(metrics, self.out)
+            out = Path(self.out)
+            with replacing(out) as unfinished:
+                mmengine.dump(_without_nan(metrics), str(unfinished), file_format=out.suffix[1:])

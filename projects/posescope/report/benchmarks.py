@@ -1,0 +1,117 @@
+"""What benchmarks share: peers timed in turn in one run, peak memory, and the records that they write."""
+
+import json
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from posescope.atomic import atomic_write
+
+__all__ = ['interleaved', 'peak_memory', 'record', 'write_records']
+
+_MEBIBYTE = 1024
+
+
+def interleaved(
+    functions: Sequence[Callable[[], object]], repeats: int = 7, clock: Callable[[], float] = time.perf_counter
+) -> list[list[float]]:
+    """Time functions in turn, after one call each that does not count.
+
+    Args:
+        functions: What to time.
+        repeats: Calls of each that count.
+        clock: Seconds; ``time.process_time`` counts those of this process's CPU.
+
+    Returns:
+        For each function its seconds.
+    """
+    seconds: list[list[float]] = [[] for _ in functions]
+    for repeat in range(repeats + 1):
+        for function, mine in zip(functions, seconds, strict=True):
+            start = clock()
+            function()
+            if repeat:
+                mine.append(clock() - start)
+    return seconds
+
+
+def peak_memory(function: Callable[[], object]) -> float:
+    """Measure by how much a call raises the greatest resident memory of a process that was forked for it.
+
+    Linux only.
+
+    Returns:
+        MiB.
+    """
+    context = multiprocessing.get_context('fork')
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_peak, args=(function, sender))
+    process.start()
+    sender.close()
+    grown: float = receiver.recv()
+    process.join()
+    return grown
+
+
+def _send_peak(function: Callable[[], object], sender: Any) -> None:
+    Path('/proc/self/clear_refs').write_text('5')  # sets the peak back to what is resident now
+    before = _resident('VmRSS')
+    function()
+    sender.send((_resident('VmHWM') - before) / _MEBIBYTE)
+
+
+def _resident(field: str) -> int:
+    """KiB in a field of /proc/self/status."""
+    lines = Path('/proc/self/status').read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1])
+
+
+def record(name: str, peer: str | None, ours: float, theirs: float | None, unit: str, equal: bool) -> dict[str, Any]:
+    """Put one comparison into the format that all benchmarks write.
+
+    Args:
+        name: Of the comparison.
+        peer: What it is compared with; None if there is nothing.
+        ours: Median or peak of posescope.
+        theirs: Median or peak of the peer.
+        unit: Of both.
+        equal: Whether both gave the same results.
+    """
+    ratio = None if theirs is None else theirs / ours
+    return {
+        'name': name, 'peer': peer, 'ours': ours, 'theirs': theirs, 'unit': unit, 'ratio': ratio, 'equal': equal
+    }  # fmt: skip
+
+
+def with_overhead(entry: dict[str, Any], ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
+    """Add to a record what is added to a bare run: median and near-extremes of the paired differences."""
+    base = statistics.median(theirs)
+    added = sorted((a - b) / base for a, b in zip(ours, theirs, strict=True))
+    return {**entry, 'overhead': {'median': statistics.median(added), 'low': added[1], 'high': added[-2]}}
+
+
+def write_records(path: Path | None, records: list[dict[str, Any]]) -> None:
+    """Print records as a table, and write them as JSON if a path is given."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table('name', 'peer', 'ours', 'theirs', 'unit', 'ratio', 'equal', 'added')
+    for entry in records:
+        overhead = entry.get('overhead')
+        table.add_row(
+            entry['name'],
+            entry['peer'] or '–',
+            f'{entry["ours"]:.3f}',
+            '–' if entry['theirs'] is None else f'{entry["theirs"]:.3f}',
+            entry['unit'],
+            '–' if entry['ratio'] is None else f'{entry["ratio"]:.2f}×',
+            'yes' if entry['equal'] else 'NO',
+            f'{overhead["median"]:+.1%} ({overhead["low"]:+.1%} … {overhead["high"]:+.1%})' if overhead else '',
+        )
+    Console(width=130).print(table)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, json.dumps(records, indent=2).encode())
