@@ -26,6 +26,7 @@ def average_precision(work_dir: Path, *options: str) -> float:
 def test_make_runs_these_tools_one_after_the_other() -> None:
     plan = subprocess.run(['make', '-n', 'demo'], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert plan.index('tools/train.py') < plan.index('tools/test.py') < plan.index('tools/draw_predictions.py')
+    assert plan.index('tools/test.py') < plan.index('tools/diagnose.py')
     assert plan.count(str(DEFAULT.relative_to(ROOT))) == 2
 
 

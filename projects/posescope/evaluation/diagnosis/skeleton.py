@@ -149,9 +149,12 @@ def find_skeleton(
     """
     if config is not None and metainfo is not None:
         raise InputError('--config and --metainfo both tell the skeleton: give one of them')
-    if config is None and metainfo is None:
+    if metainfo is not None:
+        skeleton = skeleton_of_file(metainfo)
+    elif config is not None:
+        skeleton = skeleton_of_config(config)
+    else:
         return named_skeleton(names, sigmas)
-    skeleton = skeleton_of_config(config) if metainfo is None else skeleton_of_file(metainfo)
     if names is not None:
         order = match_joints(names, skeleton.joints, annotations)
         if order != list(range(len(names))):
