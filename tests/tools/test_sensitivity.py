@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from mmpose.evaluation.metrics import CocoMetric, CocoWholeBodyMetric
 from mmpose.registry import MODELS
@@ -69,7 +70,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_model(folder: Path, data: Path, more: str = '') -> list[str]:
     config = write_small_config(folder / 'small.py', data.parent, more=more)
     torch.manual_seed(0)
-    model = MODELS.build(Config.fromfile(config).model)
+    with DefaultScope.overwrite_default_scope('mmpose'):  # a fixture of a module is made before any test's scope
+        model = MODELS.build(Config.fromfile(config).model)
     model.init_weights()
     torch.save({'state_dict': model.state_dict(), 'meta': {}}, folder / 'model.pth')
     return [str(config), str(folder / 'model.pth')]

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import statistics
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from posescope.atomic import atomic_write
 __all__ = ['interleaved', 'peak_memory', 'record', 'write_records']
 
 _MEBIBYTE = 1024
+_LOOK_EVERY = 0.003
+"""Seconds between two looks at the memory."""
 
 
 def interleaved(
@@ -39,9 +42,9 @@ def interleaved(
 
 
 def peak_memory(function: Callable[[], object]) -> float:
-    """Measure by how much a call raises the greatest resident memory of a process that was forked for it.
+    """Measure by how much a call raises the memory of a process that was forked for it, at its peak.
 
-    Linux only.
+    Counted are anonymous pages, in memory or swapped out; a thread looks every few milliseconds. Linux only.
 
     Returns:
         MiB.
@@ -57,16 +60,28 @@ def peak_memory(function: Callable[[], object]) -> float:
 
 
 def _send_peak(function: Callable[[], object], sender: Any) -> None:
-    Path('/proc/self/clear_refs').write_text('5')  # sets the peak back to what is resident now
-    before = _resident('VmRSS')
-    function()
-    sender.send((_resident('VmHWM') - before) / _MEBIBYTE)
+    before = peak = _anonymous()
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(_LOOK_EVERY):
+            peak = max(peak, _anonymous())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        function()
+    finally:
+        done.set()
+        watcher.join()
+    sender.send((peak - before) / _MEBIBYTE)
 
 
-def _resident(field: str) -> int:
-    """KiB in a field of /proc/self/status."""
+def _anonymous() -> int:
+    """KiB of this process's anonymous pages."""
     lines = Path('/proc/self/status').read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1])
+    return sum(int(line.split()[1]) for line in lines if line.startswith(('RssAnon', 'VmSwap')))
 
 
 def record(name: str, peer: str | None, ours: float, theirs: float | None, unit: str, equal: bool) -> dict[str, Any]:
