@@ -118,10 +118,11 @@ def benchmark_metric(file: Path, samples: list[dict[str, Any]], repeats: int) ->
     from mmpose.evaluation.metrics import CocoMetric
 
     ours, theirs = evaluation(CocoKeypointMetric, file, samples), evaluation(CocoMetric, file, samples)
+    # First, as memory that a call has freed would be used again by the next.
+    memory = list(zip(*[[peak_memory(function) for function in (ours, theirs)] for _ in range(repeats)], strict=True))
     statistics_of = [list(function()[1].values()) for function in (ours, theirs)]
     equal = bool(np.allclose(*statistics_of, rtol=0, atol=1e-12))
     seconds = interleaved((ours, theirs), repeats, time.process_time)
-    memory = zip(*[[peak_memory(function) for function in (ours, theirs)] for _ in range(repeats)], strict=True)
     peer = 'mmpose CocoMetric'
     return [
         record('metric', peer, *map(statistics.median, seconds), 'CPU s', equal),

@@ -139,7 +139,7 @@ class CocoKeypointMetric(CocoMetric):
                 labels = _labels_of(sample, crowd=crowd) if self._content is None else None
                 self.results.append(read_sample(sample, labels))
 
-    def compute_metrics(self, results: list[Sample]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple[Any, ...]]) -> dict[str, float]:
         """Evaluate the predictions of all batches.
 
         Args:
@@ -155,7 +155,7 @@ class CocoKeypointMetric(CocoMetric):
         with uncollected():
             return self._evaluate(results)
 
-    def _evaluate(self, results: list[Sample]) -> dict[str, float]:
+    def _evaluate(self, results: Sequence[tuple[Any, ...]]) -> dict[str, float]:
         joints = int(self.dataset_meta['num_keypoints'])
         found = collect(results, joints, self.pred_converter)
         if found.keypoints.shape[1] != joints:
@@ -209,10 +209,9 @@ class CocoKeypointMetric(CocoMetric):
                 self.intervals[name] = self._intervals(on_images(self.matches, level))['AP']
         return statistics | _ends(self.intervals)
 
-    def _annotations(self, results: Sequence[Sample]) -> dict[str, Any]:
+    def _annotations(self, results: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
         """Content of the annotation file, or the same from the samples, with its joints converted."""
         if self._content is None:
-            # MMEngine makes plain tuples of named ones.
             content = _content_of([Sample(*result).labels for result in results], self.dataset_meta)
         else:
             content = self._content

@@ -36,9 +36,7 @@ def oks_nms(
         return np.zeros(0, np.int64)
     starts = np.flatnonzero(np.diff(image, prepend=image[0] - 1))
     counts = np.diff(starts, append=len(image))
-    order = np.concatenate(
-        [start + scores[start : start + n].argsort()[::-1] for start, n in zip(starts, counts, strict=True)]
-    )
+    order = _best_first(image, scores, starts, counts)
     place = np.arange(len(image)) - np.repeat(starts, counts)
     later = np.repeat(counts, counts) - place - 1
     first = np.repeat(np.arange(len(image)), later)
@@ -49,6 +47,21 @@ def oks_nms(
         if kept[better]:
             kept[worse] = False
     return order[kept]
+
+
+def _best_first(
+    image: NDArray[np.int64], scores: NDArray[np.floating], starts: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Sort each image's detections as ``argsort()[::-1]`` of its scores alone does, all images at once.
+
+    Only between equal scores does the algorithm decide, so images that have some are sorted one by one.
+    """
+    order = np.lexsort((-scores, image))
+    equal = (np.diff(scores[order]) == 0) & (np.diff(image) == 0)
+    place = np.searchsorted(starts, np.flatnonzero(equal), 'right') - 1
+    for start, count in zip(starts[np.unique(place)], counts[np.unique(place)], strict=True):
+        order[start : start + count] = start + scores[start : start + count].argsort()[::-1]
+    return order
 
 
 def _similar(

@@ -44,7 +44,9 @@ def interleaved(
 def peak_memory(function: Callable[[], object]) -> float:
     """Measure by how much a call raises the memory of a process that was forked for it, at its peak.
 
-    Counted are anonymous pages, in memory or swapped out; a thread looks every few milliseconds. Linux only.
+    Counted are anonymous pages, in memory or swapped out; a thread looks every few milliseconds. Memory that this
+    process has freed, but not given back, is used again without being counted: measure in one that has done little.
+    Linux only.
 
     Returns:
         MiB.
