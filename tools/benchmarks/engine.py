@@ -10,7 +10,6 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,44 +20,18 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import posescope  # noqa: F401  makes MMPose importable
-from posescope.atomic import atomic_write
 from posescope.engine.runner import ResumableRunner
 from posescope.engine.seeding import SeededDataset, SeededSampler
+from posescope.report.benchmarks import interleaved, record, with_overhead, write_records
 
 CONFIG = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
 REPEATS = 7
 
 
-def interleaved(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[list[float], list[float]]:
-    """Time two functions in turn, after one call each that does not count.
-
-    Returns:
-        Wall seconds of each repeat of ours and of theirs.
-    """
-    times: tuple[list[float], list[float]] = ([], [])
-    for repeat in range(REPEATS + 1):
-        for function, seconds in zip((ours, theirs), times, strict=True):
-            start = time.perf_counter()
-            function()
-            if repeat:
-                seconds.append(time.perf_counter() - start)
-    return times
-
-
-def report(name: str, peer: str, ours: list[float], theirs: list[float], equal: bool) -> dict:
-    """Summarise one comparison; the overhead is the median of the paired differences over their median."""
-    added = sorted((a - b) / statistics.median(theirs) for a, b in zip(ours, theirs, strict=True))
-    mine, other = statistics.median(ours), statistics.median(theirs)
-    return {
-        'name': name,
-        'peer': peer,
-        'ours': mine,
-        'theirs': other,
-        'unit': 's',
-        'ratio': other / mine,
-        'equal': equal,
-        'overhead': {'median': statistics.median(added), 'low': added[1], 'high': added[-2]},
-    }
+def compare(name: str, peer: str, ours: Callable[[], object], theirs: Callable[[], object]) -> dict:
+    """Time ours and theirs in turn and tell what ours adds; ``equal`` is for the caller to set."""
+    seconds = interleaved((ours, theirs), REPEATS)
+    return with_overhead(record(name, peer, *map(statistics.median, seconds), 's', equal=True), *seconds)
 
 
 def write_people(folder: Path, count: int = 64) -> None:
@@ -117,13 +90,15 @@ log_level = 'ERROR'
 
 def benchmark_checkpoint(runner: ResumableRunner, folder: Path) -> dict:
     """Compare the atomic write with mmengine's."""
-    ours, theirs = interleaved(
+    entry = compare(
+        'checkpoint',
+        'mmengine Runner.save_checkpoint',
         lambda: runner.save_checkpoint(str(folder), 'ours.pth'),
         lambda: Runner.save_checkpoint(runner, str(folder), 'theirs.pth'),
     )
     mine, other = (torch.load(folder / name)['state_dict'] for name in ('ours.pth', 'theirs.pth'))
     equal = mine.keys() == other.keys() and all(torch.equal(mine[key], other[key]) for key in mine)
-    return report('checkpoint', 'mmengine Runner.save_checkpoint', ours, theirs, equal)
+    return {**entry, 'equal': equal}
 
 
 def benchmark_seeding(runner: ResumableRunner) -> dict:
@@ -140,10 +115,10 @@ def benchmark_seeding(runner: ResumableRunner) -> dict:
         },
         seed=0,
     )
-    ours, theirs = interleaved(lambda: list(seeded), lambda: list(plain))
+    entry = compare('sample_seeding', 'mmengine data loader', lambda: list(seeded), lambda: list(plain))
     # Other draws, so other pictures: what has to be equal is which people come in which order.
     orders = [[sample.metainfo['id'] for batch in part for sample in batch['data_samples']] for part in (seeded, plain)]
-    return report('sample_seeding', 'mmengine data loader', ours, theirs, orders[0] == orders[1])
+    return {**entry, 'equal': orders[0] == orders[1]}
 
 
 def main() -> int:
@@ -157,15 +132,7 @@ def main() -> int:
         write_people(folder)
         runner = build_runner(folder)
         results = [benchmark_checkpoint(runner, folder), benchmark_seeding(runner)]
-    for result in results:
-        added = result['overhead']
-        print(
-            f'{result["name"]}: ours {result["ours"]:.3f} s, {result["peer"]} {result["theirs"]:.3f} s, '
-            f'added {added["median"]:+.1%} ({added["low"]:+.1%} … {added["high"]:+.1%}), equal: {result["equal"]}'
-        )
-    if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(args.json, json.dumps(results, indent=2).encode())
+    write_records(args.json, results)
     return 0 if all(result['equal'] for result in results) else 1
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from posescope.atomic import atomic_write
 
-__all__ = ['interleaved', 'peak_memory', 'record', 'write_records']
+__all__ = ['interleaved', 'peak_memory', 'record', 'with_overhead', 'write_records']
 
 _MEBIBYTE = 1024
 _LOOK_EVERY = 0.003
