@@ -16,6 +16,10 @@ class TrainingDivergedError(InputError):
     """The loss or a weight is no longer a finite number."""
 
 
+class CaptureError(InputError):
+    """What a model did while it was watched is not what was expected, so nothing that was read can be trusted."""
+
+
 def nearest(name: str, choices: Iterable[str], count: int = 3) -> str:
     """List the choices most like a name that was typed, best first, for an error message."""
     choices = list(choices)
