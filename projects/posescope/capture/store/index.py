@@ -1,0 +1,154 @@
+"""The sample index: who stands in which row, as arrays that travel in the shards."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.capture.store.crops import crop_to_image
+from posescope.capture.store.sample import Key, Sample, order
+from posescope.capture.store.tensor_file import TensorFile
+from posescope.errors import CaptureError, InputError
+
+__all__ = ['PREFIX', 'SampleIndex', 'index_tensors']
+
+PREFIX = 'sample/'
+"""Before the names of the index's tensors in a shard."""
+_NO_SAMPLES = dict(
+    bbox=(0, 4), bbox_score=(0,), input_center=(0, 2), input_scale=(0, 2), input_size=(0, 2), rotation=(0,),
+    keypoints=(0, 0, 2), scores=(0, 0), udp=(0,),
+)  # fmt: skip
+_FIELDS = ('bbox', 'bbox_score', 'input_center', 'input_scale', 'input_size', 'rotation', 'keypoints', 'scores')
+
+
+def index_tensors(samples: Sequence[Sample]) -> dict[str, list[NDArray]]:
+    """Turn samples into tensors for a shard.
+
+    Returns:
+        ``sample/<field>`` → one array with a row a sample; ``sample/text`` holds ids, passes and paths as JSON.
+
+    Raises:
+        CaptureError: Samples differ in the number of their joints.
+    """
+    joints = {(len(sample.keypoints), len(sample.scores)) for sample in samples}
+    if len(joints) != 1:
+        raise CaptureError(f'samples of one store must have equally many keypoints and scores; found {sorted(joints)}')
+    tensors = {
+        f'{PREFIX}{name}': [np.array([getattr(sample, name) for sample in samples], np.float64)] for name in _FIELDS
+    }
+    tensors[f'{PREFIX}udp'] = [np.array([sample.udp for sample in samples], bool)]
+    text = json.dumps([[*sample.key, list(sample.passes), str(sample.image_path)] for sample in samples])
+    tensors[f'{PREFIX}text'] = [np.frombuffer(text.encode(), np.uint8)]
+    return tensors
+
+
+class SampleIndex(Sequence[Sample]):
+    """Samples of a store in their order, a field an array.
+
+    Attributes:
+        keys: N pairs of image id and annotation id.
+        bboxes: (N, 4) x1, y1, x2, y2, image pixels.
+        bbox_scores: (N,).
+        input_centers: (N, 2) x, y, image pixels.
+        input_scales: (N, 2) width, height, image pixels.
+        input_sizes: (N, 2) width, height, input pixels.
+        rotations: (N,) degrees.
+        udp: (N,) bool.
+        keypoints: (N, K, 2) predicted, image pixels.
+        scores: (N, K).
+        passes: N tuples.
+        image_paths: N paths.
+        transforms: (N, 2, 3) from input pixels to image pixels.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[Any]], fields: dict[str, NDArray]) -> None:
+        self._rows, self._fields = rows, fields
+        self.keys: list[Key] = [(row[0], row[1]) for row in rows]
+        self.passes = [tuple(row[2]) for row in rows]
+        self.image_paths = [row[3] for row in rows]
+        self.bboxes, self.bbox_scores = fields['bbox'], fields['bbox_score']
+        self.input_centers, self.input_scales = fields['input_center'], fields['input_scale']
+        self.input_sizes, self.rotations, self.udp = fields['input_size'], fields['rotation'], fields['udp']
+        self.keypoints, self.scores = fields['keypoints'], fields['scores']
+        self.transforms = crop_to_image(
+            self.input_centers, self.input_scales, self.input_sizes, self.rotations, self.udp
+        )
+
+    @classmethod
+    def read(cls, paths: Sequence[Path]) -> tuple['SampleIndex', list[int]]:
+        """Read the index of shards, in their order, and how many samples each holds.
+
+        Raises:
+            InputError: A shard is broken.
+        """
+        rows: list[Any] = []
+        lengths: list[int] = []
+        fields: dict[str, list[NDArray]] = {name: [np.zeros(shape)] for name, shape in _NO_SAMPLES.items()}
+        for path in paths:
+            file = TensorFile(path)
+            try:
+                rows += json.loads(file[f'{PREFIX}text'].tobytes())
+                for name, parts in fields.items():
+                    parts.append(np.array(file[f'{PREFIX}{name}']))  # a copy, or the file would stay open
+            except (ValueError, KeyError) as error:
+                raise InputError(f'{path} is broken: it holds no readable sample index') from error
+            lengths.append(len(rows) - sum(lengths))
+        joined = {name: np.concatenate(parts[1:] or parts) for name, parts in fields.items()}
+        if {len(field) for field in joined.values()} != {len(rows)}:
+            raise InputError(f'{paths[0].parent} is broken: its sample indices have different lengths')
+        return cls(rows, {**joined, 'udp': joined['udp'].astype(bool)}), lengths
+
+    @property
+    def image_ids(self) -> NDArray:
+        """(N,) int64, or object where some are strings."""
+        return _ids([key[0] for key in self.keys])
+
+    @property
+    def ann_ids(self) -> NDArray:
+        """(N,) int64, or object where some are strings or None."""
+        return _ids([key[1] for key in self.keys])
+
+    def merged(self) -> NDArray[np.int64]:
+        """Rows sorted by image and annotation id; of rows with one key the first alone stays."""
+        first: dict[Key, int] = {}
+        for row, key in enumerate(self.keys):
+            first.setdefault(key, row)
+        return np.array([first[key] for key in sorted(first, key=order)], np.int64)
+
+    def take(self, rows: NDArray[np.int64]) -> 'SampleIndex':
+        """Give the index of some rows."""
+        return SampleIndex(
+            [self._rows[row] for row in rows], {name: field[rows] for name, field in self._fields.items()}
+        )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return [self[i] for i in range(*row.indices(len(self)))]
+        fields = {name: self._fields[name][row] for name in _FIELDS}
+        fields |= {name: float(fields[name]) for name in ('bbox_score', 'rotation')}
+        image_id, ann_id = self.keys[row]
+        return Sample(
+            image_id,
+            ann_id,
+            **fields,
+            udp=bool(self.udp[row]),
+            passes=self.passes[row],
+            image_path=self.image_paths[row],
+        )
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[row] for row in range(len(self)))
+
+
+def _ids(values: list[Any]) -> NDArray:
+    if all(isinstance(value, int) for value in values):
+        return np.array(values, np.int64)
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
