@@ -1,0 +1,40 @@
+import pytest
+
+from posescope.errors import InputError
+from posescope.explain.targets import TARGETS, build_target, default_target, target_names
+from posescope.explain.targets.displacement import Displacement
+
+
+def test_every_kind_of_head_has_a_default_that_asks_for_nothing() -> None:
+    found = {kind: default_target(kind).name for kind in ('heatmap', 'simcc', 'centre_guided', 'regression')}
+    assert found == {
+        'heatmap': 'value',
+        'simcc': 'log_probability',
+        'centre_guided': 'weighted_score',
+        'regression': 'displacement',
+    }
+    for kind, name in found.items():
+        assert kind in TARGETS[name].kinds
+
+
+def test_targets_are_built_by_name_with_their_options() -> None:
+    target = build_target('displacement', direction=(0, 1))
+    assert isinstance(target, Displacement)
+    assert target.direction == (0, 1)
+    assert all(name == target.name for name, target in TARGETS.items())
+    assert target_names('regression') == [
+        'displacement',
+        'log_likelihood',
+        'against_mirror',
+        'against_person',
+        'against_truth',
+    ]
+
+
+def test_a_typo_is_answered_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"target 'log_probabilty' does not exist \(nearest: log_probability, "):
+        build_target('log_probabilty')
+    with pytest.raises(InputError, match=r"target 'value' has no option beta \(it has none\)"):
+        build_target('value', beta=3)
+    with pytest.raises(InputError, match=r"target 'displacement' has no option way \(it has direction\)"):
+        build_target('displacement', way=(0, 1))
