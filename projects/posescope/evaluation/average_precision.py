@@ -91,15 +91,18 @@ class AveragePrecision:
         matches = self._matches
         members = np.flatnonzero(matches.category == category)
         ranked = members[np.argsort(-matches.scores[members], kind='stable')]
-        found, ignored = matches.person[ranked] >= 0, matches.ignored[ranked]
+        # (A, T, D): what is looked at together lies together.
+        found, ignored = (
+            np.ascontiguousarray(flags.take(ranked, axis=0).transpose(1, 2, 0))
+            for flags in (matches.person >= 0, matches.ignored)
+        )
         areas = []
-        for a in range(found.shape[1]):
+        for found_in, ignored_in in zip(found, ignored, strict=True):
             # An unmatched detection is ignored if it is outside the range, at any threshold.
-            inside = ~(ignored[:, a] & ~found[:, a]).any(1)
+            inside = ~(ignored_in & ~found_in).any(0)
             curves = []
-            for t in range(found.shape[2]):
-                counts = ~ignored[:, a, t]
-                hits = np.flatnonzero(found[:, a, t] & counts)
+            for hit, counts in zip(found_in, ~ignored_in, strict=True):
+                hits = np.flatnonzero(hit & counts)
                 corrections = np.flatnonzero(counts != inside)
                 signs = np.where(counts[corrections], 1, -1).astype(np.int8)
                 curves.append(_Curve(hits, np.searchsorted(corrections, hits, 'right'), corrections, signs))

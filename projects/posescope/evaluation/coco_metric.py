@@ -6,6 +6,7 @@ from typing import Any
 
 import mmengine
 import numpy as np
+import orjson
 from mmengine.fileio import get_local_path
 from mmengine.logging import MessageHub, MMLogger, print_log
 from mmpose.evaluation.functional import transform_ann, transform_sigmas
@@ -23,7 +24,7 @@ from posescope.evaluation.garbage import uncollected
 from posescope.evaluation.matches_file import save_matches
 from posescope.evaluation.matching import Matches, match, on_images
 from posescope.evaluation.people import PART_FIELDS, People, people_from_coco, positions
-from posescope.evaluation.predictions import Predictions, Sample, collect, read_sample, score, suppress
+from posescope.evaluation.predictions import Batch, Predictions, collect, read_batch, score, suppress
 
 __all__ = ['IOU_TYPES', 'CocoKeypointMetric']
 
@@ -85,8 +86,7 @@ class CocoKeypointMetric(CocoMetric):
         self.resamples, self.seed, self.out_dir = resamples, seed, out_dir
         self.intervals: dict[str, Interval] = {}
         if ann_file is not None:
-            with get_local_path(ann_file) as local_path, uncollected():
-                content = read_json(Path(local_path), 'annotation file')
+            content = _decode(ann_file)
             needed = ('images',) if self.format_only else ('images', 'annotations')
             lacking = [part for part in needed if not isinstance(content, dict) or part not in content]
             if lacking:
@@ -110,8 +110,7 @@ class CocoKeypointMetric(CocoMetric):
         if self._content is None:  # a data set that was built in this process says where its annotations are
             found = MessageHub.get_current_instance().get_info(f'{meta["dataset_name"]}_ann_file', None)
             if found is not None:
-                with get_local_path(found) as local_path:
-                    self._content = read_json(Path(local_path), 'annotation file')
+                self._content = _decode(found)
 
     @property
     def coco(self) -> COCO | None:
@@ -133,17 +132,19 @@ class CocoKeypointMetric(CocoMetric):
             data_samples: The model's outputs with ``id``, ``img_id``, ``pred_instances``, ``gt_instances`` and, if
                 there is no annotation file, ``ori_shape`` and ``raw_ann_info``.
         """
-        crowd = 'crowd' in self.iou_type
-        with uncollected():
-            for sample in data_samples:
-                labels = _labels_of(sample, crowd=crowd) if self._content is None else None
-                self.results.append(read_sample(sample, labels))
+        if not data_samples:
+            return
+        labels = None
+        if self._content is None:
+            labels = [_labels_of(sample, crowd='crowd' in self.iou_type) for sample in data_samples]
+        # MMEngine, and a metric that builds on this one, count on an entry a sample.
+        self.results += [read_batch(data_samples, labels)] * len(data_samples)
 
-    def compute_metrics(self, results: list[tuple[Any, ...]]) -> dict[str, float]:
+    def compute_metrics(self, results: list[Batch]) -> dict[str, float]:
         """Evaluate the predictions of all batches.
 
         Args:
-            results: What ``process`` kept, of all processes.
+            results: What ``process`` kept, of all processes: for each sample the batch that it came in.
 
         Returns:
             COCO's ten statistics with MMPose's names (nine for CrowdPose's kind); empty if ``format_only``.
@@ -152,10 +153,6 @@ class CocoKeypointMetric(CocoMetric):
             InputError: A prediction is not finite, is on an image that the annotations do not list, or has another
                 number of joints than the annotations.
         """
-        with uncollected():
-            return self._evaluate(results)
-
-    def _evaluate(self, results: Sequence[tuple[Any, ...]]) -> dict[str, float]:
         joints = int(self.dataset_meta['num_keypoints'])
         found = collect(results, joints, self.pred_converter)
         if found.keypoints.shape[1] != joints:
@@ -209,10 +206,11 @@ class CocoKeypointMetric(CocoMetric):
                 self.intervals[name] = self._intervals(on_images(self.matches, level))['AP']
         return statistics | _ends(self.intervals)
 
-    def _annotations(self, results: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    def _annotations(self, results: Sequence[Batch]) -> dict[str, Any]:
         """Content of the annotation file, or the same from the samples, with its joints converted."""
         if self._content is None:
-            content = _content_of([Sample(*result).labels for result in results], self.dataset_meta)
+            labels = {batch: iter(batch.labels or ()) for batch in results}
+            content = _content_of([next(labels[batch]) for batch in results], self.dataset_meta)
         else:
             content = self._content
         if self.gt_converter is None:
@@ -238,7 +236,9 @@ class CocoKeypointMetric(CocoMetric):
                 f'list their category {", ".join(map(str, ids))}',
                 MMLogger.get_current_instance(),
             )
-        keypoints = np.concatenate([found.keypoints, found.keypoint_scores[..., None]], axis=-1).astype(np.float64)
+        keypoints = np.empty((*found.keypoint_scores.shape, 3))
+        for column, values in enumerate((found.keypoints[..., 0], found.keypoints[..., 1], found.keypoint_scores)):
+            keypoints[..., column] = values
         sigmas = np.asarray(self.dataset_meta['sigmas'])
         whole = self.iou_type in PART_FIELDS or self.iou_type == 'keypoints_body'
         # MMPose writes down no box for whole bodies, and COCO then measures the joints of the field `keypoints`.
@@ -256,7 +256,8 @@ class CocoKeypointMetric(CocoMetric):
                 f'{people.keypoints.shape[1]}'
             )
         self.kept = (keypoints[..., 2] > 0).any(1) & ~other
-        return Detections(image, category, keypoints, scores, areas)[self.kept], sigmas
+        detections = Detections(image, category, keypoints, scores, areas)
+        return detections if self.kept.all() else detections[self.kept], sigmas
 
     def _write(self, found: Predictions, scores: NDArray[np.float64]) -> None:
         """Write the detections in COCO's result format, as MMPose does."""
@@ -273,6 +274,18 @@ class CocoKeypointMetric(CocoMetric):
                     row['bbox'] = found.boxes[i].tolist()
             rows.append(row)
         mmengine.dump(rows, f'{self.outfile_prefix}.keypoints.json', sort_keys=True, indent=4)
+
+
+def _decode(ann_file: str) -> Any:
+    """Decode an annotation file, in a third of the time that ``json`` takes.
+
+    What orjson refuses is left to ``json``, which accepts NaN and Infinity, and to the messages of :func:`read_json`.
+    """
+    with get_local_path(ann_file) as local_path, uncollected():
+        try:
+            return orjson.loads(Path(local_path).read_bytes())
+        except (OSError, ValueError):
+            return read_json(Path(local_path), 'annotation file')
 
 
 def _check_crowding(images: Sequence[Mapping[str, Any]], path: str) -> None:

@@ -111,13 +111,14 @@ def check_finite(keypoints: NDArray[Any], scores: NDArray[Any], image_ids: NDArr
         scores: (D,) or (D, K).
         image_ids: (D,) ids, for the message.
     """
+    if np.isfinite(keypoints).all() and np.isfinite(scores).all():
+        return
     finite = np.isfinite(keypoints).all((1, 2)) & np.isfinite(scores).reshape(len(scores), -1).all(1)
     wrong = np.flatnonzero(~finite)
-    if len(wrong):
-        raise InputError(
-            f'{len(wrong)} of {len(finite)} predictions have a joint or a score that is not finite, '
-            f'first on image {image_ids[int(wrong[0])]}'
-        )
+    raise InputError(
+        f'{len(wrong)} of {len(finite)} predictions have a joint or a score that is not finite, '
+        f'first on image {image_ids[int(wrong[0])]}'
+    )
 
 
 def _refuse(wrong: ArrayLike, results: Sequence[Mapping[str, Any]], problem: str) -> None:

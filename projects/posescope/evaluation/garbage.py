@@ -11,8 +11,8 @@ __all__ = ['uncollected']
 def uncollected() -> Iterator[None]:
     """While entered, nobody looks for reference cycles.
 
-    Decoding a large file, or going through a hundred thousand predictions, makes so many objects that the collector
-    would visit all living ones several times, which took as long as the work itself.
+    Decoding a large file makes so many objects that the collector would visit all living ones several times, which
+    took as long as the work itself.
     """
     enabled = gc.isenabled()
     gc.disable()

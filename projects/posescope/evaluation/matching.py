@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from posescope.evaluation.detections import Detections
 from posescope.evaluation.neighbours import pairs_on_image
+from posescope.evaluation.pair_oks import pair_similarities
 from posescope.evaluation.people import People
 
 __all__ = [
@@ -31,8 +33,14 @@ LEAST_OKS = 0.1
 MAX_DETECTIONS = 20
 """Most detections of a category on an image that count."""
 _BY_DETECTION = ('detection', 'image', 'category', 'scores', 'person', 'ignored')
-_BLOCK = 1 << 14
-"""Pairs whose similarities are computed at once; few enough that they stay in the processor's cache."""
+
+
+class _Pairs(NamedTuple):
+    """(P,) detections in ascending order, ascending people of each, and their similarities."""
+
+    detection: NDArray[np.int64]
+    person: NDArray[np.int64]
+    similarity: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -93,28 +101,15 @@ def match(
     """
     order, place = rank(detections, len(people.image_ids), max_detections)
     detection, person = pairs_on_image(detections.image[order], detections.category[order], people)
-    similarity = pair_similarities(people, detections, order[detection], person, sigmas)
+    similarity = pair_similarities(people, detections, order[detection], person, sigmas, thresholds.min())
     likely = similarity >= thresholds.min()
-    detection, person, similarity = detection[likely], person[likely], similarity[likely]
+    pairs = _Pairs(detection[likely], person[likely], similarity[likely])
     ranges = np.array(list(AREA_RANGES.values()))
     counted = ~people.ignored[:, None] & ~_outside(people.areas, ranges)
-    found = np.full((len(order), len(ranges), len(thresholds)), -1, np.int32)
-    limits = np.minimum(thresholds, 1 - 1e-10)
-    for a in range(len(ranges)):
-        _match_range(
-            found[:, a],
-            place,
-            detection,
-            person,
-            similarity,
-            counted[:, a],
-            people.crowd,
-            limits,
-        )
-    outside = _outside(detections.areas[order], ranges)[..., None]
-    # Index -1 reads the last person's row, which `found < 0` then overrules.
-    idle = ~counted if len(people) else np.zeros((1, len(ranges)), bool)
-    ignored = np.where(found < 0, outside, idle[found, np.arange(len(ranges))[:, None]])
+    shape = len(order), len(ranges), len(thresholds)
+    ignored = np.repeat(_outside(detections.areas[order], ranges)[..., None], len(thresholds), axis=2)
+    found = np.full(shape, -1, np.int32)
+    _assign(found, ignored, pairs, place, counted, people.crowd, np.minimum(thresholds, 1 - 1e-10))
     return Matches(
         people.image_ids,
         len(people.category_ids),
@@ -150,55 +145,18 @@ def rank(detections: Detections, images: int, most: int) -> tuple[NDArray[np.int
         Indices of those that are kept, and their rank within image and category, from 0.
     """
     cell = detections.category * max(images, 1) + detections.image
-    order = np.lexsort((-detections.scores, cell))
-    place = np.arange(len(order)) - np.searchsorted(cell[order], cell[order], 'left')
+    order = np.arange(len(cell))
+    if not _in_order(cell, detections.scores):
+        order = np.lexsort((-detections.scores, cell))
+        cell = cell[order]
+    place = np.arange(len(cell)) - np.searchsorted(cell, cell, 'left')
     return order[place < most], place[place < most]
 
 
-def pair_similarities(
-    people: People, detections: Detections, detection: NDArray[np.int64], person: NDArray[np.int64], sigmas: ArrayLike
-) -> NDArray[np.float64]:
-    """OKS of pairs as COCO's evaluation defines it.
-
-    A person without labelled joints (a crowd, say) is compared by how far joints lie outside the box, taken three times
-    as wide and high.
-
-    Args:
-        people: G people.
-        detections: D detections.
-        detection: (P,) indices of detections.
-        person: (P,) indices of people.
-        sigmas: (K,) spread of each joint relative to the root of the area.
-
-    Returns:
-        (P,) mean over labelled joints of ``exp(-d² / (2 · area · (2σ)²))``.
-    """
-    variances = (np.asarray(sigmas) * 2) ** 2
-    labelled = people.labelled
-    counts = labelled.sum(1)
-    joints = np.argsort(~labelled, axis=1, kind='stable')  # each person's labelled joints first
-    areas = people.areas + np.spacing(1)
-    similarity = np.empty(len(detection))
-    # Pairs with the same number of joints side by side: to the last bit, the sum of a row depends on its length.
-    for count in np.unique(counts[person]).tolist():
-        pairs = np.flatnonzero(counts[person] == count)
-        for block in np.split(pairs, range(_BLOCK, len(pairs), _BLOCK)):
-            d, g = detection[block], person[block]
-            if count:
-                chosen = joints[g, :count]
-                places = detections.keypoints[d[:, None], chosen, :2]
-                offset, spread = places - people.keypoints[g[:, None], chosen, :2], variances[chosen]
-            else:
-                offset, spread = _beyond(detections.keypoints[d, :, :2], people.boxes[g]), variances
-            exponent = (offset[..., 0] ** 2 + offset[..., 1] ** 2) / spread
-            similarity[block] = np.exp(-exponent / areas[g, None] / 2).sum(1) / exponent.shape[1]
-    return similarity
-
-
-def _beyond(places: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far places lie outside of boxes of three times the size, (P, K, 2)."""
-    corner, size = boxes[:, None, :2], boxes[:, None, 2:]
-    return np.maximum(0, (corner - size) - places) + np.maximum(0, places - (corner + size * 2))
+def _in_order(cell: NDArray[np.int64], scores: NDArray[np.float64]) -> bool:
+    """Whether cells ascend and scores descend within each, as suppression leaves them."""
+    further = cell[1:] > cell[:-1]
+    return bool(np.all(further | (cell[1:] == cell[:-1]) & (scores[1:] <= scores[:-1])))
 
 
 def _outside(areas: NDArray[np.float64], ranges: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -206,35 +164,49 @@ def _outside(areas: NDArray[np.float64], ranges: NDArray[np.float64]) -> NDArray
     return (areas[:, None] < ranges[:, 0]) | (areas[:, None] > ranges[:, 1])
 
 
-def _match_range(
+def _assign(
     found: NDArray[np.int32],
+    ignored: NDArray[np.bool_],
+    pairs: _Pairs,
     place: NDArray[np.int64],
-    detection: NDArray[np.int64],
-    person: NDArray[np.int64],
-    similarity: NDArray[np.float64],
     counted: NDArray[np.bool_],
     crowd: NDArray[np.bool_],
     thresholds: NDArray[np.float64],
 ) -> None:
-    """Fill the matches of one area range, (D, T), from P pairs that are similar enough for the lowest threshold.
+    """Fill in who is matched with whom.
 
-    Detections of one rank are on different images or of different categories, so they are matched side by side. Pairs
-    are sorted so that each detection's best person comes last.
+    Detections of one rank are on different images or of different categories, so they are matched side by side, in all
+    area ranges and at all thresholds at once.
+
+    Args:
+        found: (D, A, T), the person of each match.
+        ignored: (D, A, T), whether that person does not count; as it was where there is no match.
+        pairs: Those who are similar enough for the lowest threshold.
+        place: (D,) rank within image and category.
+        counted: (G, A), who counts.
+        crowd: (G,).
+        thresholds: (T,).
     """
-    order = np.lexsort((person, similarity, counted[person], detection, place[detection]))
-    detection, person, similarity = detection[order], person[order], similarity[order]
-    good = similarity[:, None] >= thresholds
-    taken = np.zeros((len(counted), len(thresholds)), bool)
+    order = np.lexsort((pairs.similarity, place[pairs.detection] * len(place) + pairs.detection))
+    detection, person, similarity = (values[order] for values in pairs)
+    columns = counted.shape[1] * len(thresholds)
+    found, ignored = found.reshape(len(place), columns), ignored.reshape(len(place), columns)
+    counted = np.repeat(counted, len(thresholds), axis=1)
+    # Each detection's best person comes last, and whoever counts goes before all who do not.
+    ahead = np.where(counted, np.int32(len(order)), np.int32(0))
+    taken = np.zeros_like(counted)
     bounds = np.searchsorted(place[detection], np.arange(place.max(initial=-1) + 2))
-    columns = np.arange(len(thresholds))
     for start, stop in pairwise(bounds.tolist()):
         if start == stop:
             continue
-        free = good[start:stop] & ~taken[person[start:stop]]
+        those = person[start:stop]
+        good = np.tile(similarity[start:stop, None] >= thresholds, columns // len(thresholds))
+        worth = np.arange(start, stop, dtype=np.int32)[:, None] + ahead[those]
         first = np.flatnonzero(np.diff(detection[start:stop], prepend=-1))
-        best = np.maximum.reduceat(np.where(free, np.arange(start, stop)[:, None], -1), first)
+        best = np.maximum.reduceat(np.where(good & ~taken[those], worth, -1), first)
         row, column = np.nonzero(best >= 0)
-        chosen = person[best[row, column]]
-        found[detection[start + first[row]], columns[column]] = chosen
+        chosen, matched = person[best[row, column] % len(order)], detection[start + first[row]]
+        found[matched, column] = chosen
+        ignored[matched, column] = ~counted[chosen, column]
         used = ~crowd[chosen]
         taken[chosen[used], column[used]] = True

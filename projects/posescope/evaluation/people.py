@@ -81,26 +81,9 @@ def people_from_coco(
     category_ids = _unique([category['id'] for category in content.get('categories') or []])
     annotations = content.get('annotations') or []
     fields = PART_FIELDS.get(iou_type, ('keypoints',))
-    needed = ['bbox', *fields, *(['area'] if use_area else []), *(['num_keypoints'] * (iou_type == 'keypoints_crowd'))]
-    for field in needed:
-        lacking = [person['id'] for person in annotations if field not in person]
-        if lacking:
-            hint = '; use_area=False measures people by their boxes' if field == 'area' else ''
-            raise InputError(f'annotation {lacking[0]} lacks {field}{_of_all(lacking, annotations)}{hint}')
-    image, lost = positions([person['image_id'] for person in annotations], image_ids)
-    if lost.any():
-        first = annotations[int(np.flatnonzero(lost)[0])]
-        raise InputError(f'annotation {first["id"]} is on image {first["image_id"]}, which is not listed')
-    category, other = positions([person['category_id'] for person in annotations], category_ids)
-    if other.any():  # COCO's evaluation asks for the listed categories alone
-        print_log(
-            f'{int(other.sum())} of {len(annotations)} annotations are left out, as COCO does: their category is not '
-            f'listed, first that of annotation {annotations[int(np.flatnonzero(other)[0])]["id"]}',
-            'current',
-            logging.WARNING,
-        )
-        annotations = [person for person, out in zip(annotations, other, strict=True) if not out]
-        image, category = image[~other], category[~other]
+    by_number = iou_type == 'keypoints_crowd'
+    _check_fields(annotations, ['bbox', *fields, *['area'] * use_area, *['num_keypoints'] * by_number])
+    annotations, image, category = _listed(annotations, image_ids, category_ids)
     if annotations:
         keypoints = np.concatenate([_triples(annotations, field) for field in fields], axis=1)
     else:
@@ -111,18 +94,51 @@ def people_from_coco(
     else:
         areas = boxes[:, 2] * boxes[:, 3] * BOX_TO_BODY
     for name, values in (('keypoints', keypoints), ('bbox', boxes), ('area', areas)):
-        wrong = np.flatnonzero(~np.isfinite(values).all(tuple(range(1, values.ndim))))
-        if len(wrong):
-            raise InputError(
-                f'annotation {annotations[wrong[0]]["id"]} has a {name} that is not finite{_of_all(wrong, annotations)}'
-            )
+        _check_numbers(annotations, name, values)
     crowd = np.array([bool(person.get('iscrowd', 0)) for person in annotations], bool)
-    if iou_type == 'keypoints_crowd':
+    if by_number:
         counted = np.array([person['num_keypoints'] for person in annotations], np.int64) != 0
     else:
         counted = (keypoints[..., 2] > 0).any(1)
     ids = np.array([person['id'] for person in annotations])
     return People(image_ids, category_ids, ids, image, category, keypoints, boxes, areas, crowd, crowd | ~counted)
+
+
+def _check_fields(annotations: Sequence[Mapping[str, Any]], needed: Sequence[str]) -> None:
+    for field in needed:
+        lacking = [person['id'] for person in annotations if field not in person]
+        if lacking:
+            hint = '; use_area=False measures people by their boxes' if field == 'area' else ''
+            raise InputError(f'annotation {lacking[0]} lacks {field}{_of_all(lacking, annotations)}{hint}')
+
+
+def _listed(
+    annotations: Sequence[Mapping[str, Any]], image_ids: NDArray[Any], category_ids: NDArray[Any]
+) -> tuple[Sequence[Mapping[str, Any]], NDArray[np.int64], NDArray[np.int64]]:
+    """Leave out people of categories that are not listed; also the places of images and categories of the rest."""
+    image, lost = positions([person['image_id'] for person in annotations], image_ids)
+    if lost.any():
+        first = annotations[int(np.flatnonzero(lost)[0])]
+        raise InputError(f'annotation {first["id"]} is on image {first["image_id"]}, which is not listed')
+    category, other = positions([person['category_id'] for person in annotations], category_ids)
+    if not other.any():
+        return annotations, image, category
+    print_log(  # COCO's evaluation asks for the listed categories alone
+        f'{int(other.sum())} of {len(annotations)} annotations are left out, as COCO does: their category is not '
+        f'listed, first that of annotation {annotations[int(np.flatnonzero(other)[0])]["id"]}',
+        'current',
+        logging.WARNING,
+    )
+    listed = [person for person, out in zip(annotations, other, strict=True) if not out]
+    return listed, image[~other], category[~other]
+
+
+def _check_numbers(annotations: Sequence[Mapping[str, Any]], name: str, values: NDArray[np.float64]) -> None:
+    wrong = np.flatnonzero(~np.isfinite(values).all(tuple(range(1, values.ndim))))
+    if len(wrong):
+        raise InputError(
+            f'annotation {annotations[wrong[0]]["id"]} has a {name} that is not finite{_of_all(wrong, annotations)}'
+        )
 
 
 def positions(ids: ArrayLike, known: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -6,6 +6,9 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ['oks_nms']
 
 _BLOCK = 1 << 16
+"""Pairs whose similarities are computed at once."""
+_ROUNDING = 0.01
+"""More than rounding can change an exponent."""
 
 
 def oks_nms(
@@ -37,15 +40,13 @@ def oks_nms(
     starts = np.flatnonzero(np.diff(image, prepend=image[0] - 1))
     counts = np.diff(starts, append=len(image))
     order = _best_first(image, scores, starts, counts)
-    place = np.arange(len(image)) - np.repeat(starts, counts)
-    later = np.repeat(counts, counts) - place - 1
-    first = np.repeat(np.arange(len(image)), later)
-    second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(later) - later, later)
-    similar = _similar(keypoints[order, :, :2], areas[order], np.asarray(sigmas), first, second, threshold)
+    places, areas, sigmas = keypoints.take(order, axis=0)[..., :2], areas[order], np.asarray(sigmas)
+    better, worse = _near(places, areas, sigmas, np.repeat(starts + counts - 1, counts), threshold)
+    similar = _similarities(places, areas, sigmas, better, worse) > np.float32(threshold)
     kept = np.ones(len(image), bool)
-    for better, worse in zip(first[similar].tolist(), second[similar].tolist(), strict=True):
-        if kept[better]:
-            kept[worse] = False
+    for first, second in zip(better[similar].tolist(), worse[similar].tolist(), strict=True):
+        if kept[first]:
+            kept[second] = False
     return order[kept]
 
 
@@ -64,38 +65,69 @@ def _best_first(
     return order
 
 
-def _similar(
+def _near(
+    places: NDArray[np.floating],
+    areas: NDArray[np.floating],
+    sigmas: NDArray[np.floating],
+    last: NDArray[np.int64],
+    threshold: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """List pairs on the same image, without most of those whose OKS cannot be above the threshold.
+
+    Most pairs are different people, and a few joints tell: an OKS of .9 over 17 joints leaves no room for two that are
+    far apart, whatever the others do.
+
+    Args:
+        places: (D, K, 2), image by image, best first.
+        areas: (D,).
+        sigmas: (K,).
+        last: (D,) index of the last one on the same image.
+        threshold: Of the OKS.
+
+    Returns:
+        (P,) indices of the better ones, ascending, and (P,) indices of the worse ones.
+    """
+    joints = places.shape[1]
+    # So many that one of them has to contribute more than `least` even if all others contribute 1.
+    few = min(joints, max(1, int(joints * (1 - threshold) + 1.25)))
+    least = (joints * threshold - (joints - few)) / few
+    farthest = np.inf if least <= 0 else max(0, -np.log(least)) + _ROUNDING
+    reach = farthest * (areas.astype(np.float64) + np.spacing(1))
+    telling = np.argsort(sigmas, kind='stable')[:few]  # where the spread is least, they tell best
+    x, y = (np.ascontiguousarray(places[:, telling, axis].T) for axis in (0, 1))
+    variances = ((sigmas[telling] * 2) ** 2).tolist()
+    first, found = np.arange(len(places)), []
+    for apart in range(1, len(places)):
+        first = first[first + apart <= last[first]]
+        second = first + apart
+        if not len(first):
+            break
+        squares = [
+            ((x[k, second] - x[k, first]) ** 2 + (y[k, second] - y[k, first]) ** 2) / variances[k] for k in range(few)
+        ]
+        near = np.minimum.reduce(squares) <= reach[first] + reach[second]
+        found.append(np.stack([first[near], second[near]]))
+    pairs = np.concatenate(found, axis=1) if found else np.zeros((2, 0), np.int64)
+    better, worse = pairs[:, np.argsort(pairs[0], kind='stable')]
+    return better, worse
+
+
+def _similarities(
     places: NDArray[np.floating],
     areas: NDArray[np.floating],
     sigmas: NDArray[np.floating],
     first: NDArray[np.int64],
     second: NDArray[np.int64],
-    threshold: float,
-) -> NDArray[np.int64]:
-    """Find the pairs with an OKS above the threshold.
-
-    Most pairs are different people. A few joints tell: with the others at 1, the mean would still be too low.
-    """
-    joints = places.shape[1]
+) -> NDArray[np.float32]:
+    """OKS of pairs, (P,), in the precision of the places."""
     variances = (sigmas * 2) ** 2
-    # Twice as many as it takes if they are all far away. The least spread come first: they tell soonest.
-    few = min(joints, 2 * (int(joints * (1 - threshold)) + 1))
-    telling = np.argsort(variances, kind='stable')[:few]
-    x, y = (np.ascontiguousarray(places[..., axis]) for axis in (0, 1))
-    x_few, y_few = x[:, telling], y[:, telling]
-    found = []
+    found = np.empty(len(first), np.float32)
     for start in range(0, len(first), _BLOCK):
-        i, j = first[start : start + _BLOCK], second[start : start + _BLOCK]
+        block = slice(start, start + _BLOCK)
+        i, j = first[block], second[block]
         area = (areas[i] + areas[j]).astype(np.float64) / 2 + np.spacing(1)
-        if few < joints:
-            exponent = ((x_few[j] - x_few[i]) ** 2 + (y_few[j] - y_few[i]) ** 2) / variances[telling]
-            bound = np.exp(-exponent / area[:, None].astype(exponent.dtype) / 2).sum(1) + (joints - few)
-            maybe = np.flatnonzero(bound > joints * threshold - 1e-3)
-            i, j, area = i[maybe], j[maybe], area[maybe]
-        else:
-            maybe = np.arange(len(i))
-        exponent = ((x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2) / variances
+        offset = places[j] - places[i]
+        exponent = (offset[..., 0] ** 2 + offset[..., 1] ** 2) / variances
         exponent = exponent / area[:, None].astype(exponent.dtype) / 2
-        similarity = (np.exp(-exponent).sum(1) / joints).astype(np.float32)
-        found.append(start + maybe[similarity > np.float32(threshold)])
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
+        found[block] = np.exp(-exponent).sum(1) / places.shape[1]
+    return found
