@@ -61,8 +61,9 @@ $(LINT_STAMP): $(STAMP)
 demo: $(STAMP)
 	@$(PY) tools/train.py $(DEMO) --work-dir $(DEMO_OUT)
 	$(PY) tools/test.py $(DEMO) "$$(cat $(DEMO_OUT)/last_checkpoint)" --work-dir $(DEMO_OUT) \
-	    --dump $(DEMO_OUT)/predictions.pkl
+	    --dump $(DEMO_OUT)/predictions.pkl --interpret
 	$(PY) tools/draw_predictions.py $(DEMO_OUT)/predictions.pkl --num 12 --out $(DEMO_OUT)/predictions.png
+	$(PY) tools/show_store.py $(DEMO_OUT)/features
 	$(PY) tools/diagnose.py $(DEMO_DATA) $(DEMO_OUT)/predictions.pkl --out $(DEMO_OUT)/diagnosis >/dev/null
 	$(PY) -c 'import json, sys; found = json.load(open(sys.argv[1])); print("AP %.3f (%.3f to %.3f) on rendered people it \
 	has not seen; pictures in %s" % (*(found["coco/AP" + end] for end in ("", "/low", "/high")), sys.argv[2]))' \

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 
 import posescope  # noqa: F401  makes MMPose importable
+from posescope.capture.interpret import add_interpretation, use_interpretation
 from posescope.engine.command import command
 from posescope.engine.config import test_config
 from posescope.engine.evaluators import add_diagnosis
@@ -30,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = parse(test_parser(), argv)
     cfg = test_config(args)
+    if args.interpret or args.interpret_config is not None:
+        use_interpretation(cfg, args.interpret_config)
+    add_interpretation(cfg)
     check_data(cfg, ('test',), Path(cfg.work_dir))
     add_diagnosis(cfg, Path(cfg.work_dir))
     runner = build_runner(cfg)

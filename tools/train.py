@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import posescope  # noqa: F401  makes MMPose importable
+from posescope.capture.interpret import add_interpretation
 from posescope.engine.command import command
 from posescope.engine.config import train_config
 from posescope.engine.launch import build_runner
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = parse(train_parser(), argv)
     cfg = train_config(args)
+    add_interpretation(cfg)
     check_data(cfg, ('train',) if cfg.get('val_dataloader') is None else ('train', 'val'), Path(cfg.work_dir))
     build_runner(cfg).train()
     return 0

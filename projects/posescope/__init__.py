@@ -7,9 +7,14 @@ config needs.
 
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from posescope import compat
 from posescope.version import __version__
+
+if TYPE_CHECKING:
+    from posescope.capture.store import Store
 
 compat.install()
 
@@ -21,5 +26,13 @@ if find_spec('mmpose') is None:
     )
 else:
     from posescope import data, engine, evaluation, models  # noqa: F401
+    from posescope.capture import hooks  # noqa: F401
 
-__all__ = ['__version__']
+__all__ = ['__version__', 'open_store']
+
+
+def open_store(path: str | Path) -> 'Store':
+    """Open a folder that a capture hook wrote, see :func:`posescope.capture.store.open_store`."""
+    from posescope.capture.store import open_store  # here, so that importing posescope stays quick
+
+    return open_store(path)

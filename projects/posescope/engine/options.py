@@ -71,7 +71,8 @@ def test_parser() -> argparse.ArgumentParser:
         epilog='examples:\n'
         '  tools/test.py CONFIG CHECKPOINT\n'
         '  tools/test.py CONFIG CHECKPOINT --coco my/annotations.json my/pictures\n'
-        '  tools/test.py CONFIG CHECKPOINT --bbox-file detections.json --dump predictions.pkl',
+        '  tools/test.py CONFIG CHECKPOINT --bbox-file detections.json --dump predictions.pkl\n'
+        '  tools/test.py CONFIG CHECKPOINT --interpret          # feature maps and attention into the work dir',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('config', help='a config file, e.g. one of configs/')
@@ -90,6 +91,17 @@ def test_parser() -> argparse.ArgumentParser:
         '--bbox-file',
         metavar='DETS.json',
         help='take person boxes from these COCO-format detections instead of the annotated boxes',
+    )
+    parser.add_argument(
+        '--interpret',
+        action='store_true',
+        help="write down what happens inside the model: the backbone's feature maps, and where joints look in models "
+        'with attention, of every person; or what `interpret` of the config says',
+    )
+    parser.add_argument(
+        '--interpret-config',
+        metavar='FILE',
+        help='write down what `interpret` of this config says instead, e.g. of configs/_base_/interpret.py',
     )
     _shared_options(parser)
     return parser

@@ -149,5 +149,6 @@ def done_file(folder: Path, rank: int) -> Path:
 
 def shards(folder: Path, rank: int | None = None) -> list[Path]:
     """List complete shards, of one rank or of all, in the order in which they were written."""
-    found = folder.glob(f'rank{"*" if rank is None else rank}-*.safetensors')
+    # Beside them, ranks write what reductions were fitted to under names of their own for a moment.
+    found = [path for path in folder.glob(f'rank{"*" if rank is None else rank}-*.safetensors') if '.' not in path.stem]
     return sorted(found, key=lambda path: tuple(int(part) for part in path.stem.removeprefix('rank').split('-')))

@@ -1,0 +1,89 @@
+"""Write down attention."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from mmengine.runner import Runner
+from mmpose.models import BottomupPoseEstimator
+from mmpose.registry import HOOKS
+from torch import nn
+
+from posescope.capture.attention import attention_layers
+from posescope.capture.attention_recorder import AttentionRecorder, Heads, Queries, check_choices
+from posescope.capture.drawings import draw_attention
+from posescope.capture.hooks.capture_hook import DTYPES, Arrays, CaptureHook, Grids
+from posescope.capture.pictures import Crop
+from posescope.capture.recorder import Recorder
+from posescope.errors import InputError
+
+__all__ = ['AttentionHook']
+
+
+@HOOKS.register_module()
+class AttentionHook(CaptureHook):
+    """Writes where each joint's query looks, for every person of a test run, and for a handful during a training.
+
+    Nothing is changed in the model and its fast kernels stay on: queries and keys are kept, and only the rows that are
+    asked for are rebuilt. In the first batch they are checked against the module's own output.
+
+    Args:
+        layers: Names or patterns of attention modules.
+        queries: ``'predicted'``, ``'labelled'`` or ``'all'``: where joints look from.
+        heads: ``'each'`` or their ``'mean'``.
+        rollout: Whether rollout through all layers is kept too.
+        mirrored: Whether the second pass of ``flip_test`` is kept too, as ``<layer>@mirrored``.
+        required: Whether it is an error that a model has no attention of a class that is known, or looks at whole
+            images and so has no joint to look from; otherwise the log says so and nothing is written.
+        out_dir: Folder of the store, below the work dir unless it is absolute.
+        **options: Further ones of :class:`CaptureHook`.
+
+    Example:
+        In a config::
+
+            custom_hooks = [dict(type='AttentionHook', layers='backbone.*', pictures=4)]
+    """
+
+    kind = 'attention'
+
+    def __init__(
+        self,
+        layers: Sequence[str] | str = '*',
+        queries: Queries = 'predicted',
+        heads: Heads = 'each',
+        rollout: bool = False,
+        mirrored: bool = True,
+        required: bool = True,
+        out_dir: str = 'attention',
+        **options: Any,
+    ) -> None:
+        super().__init__(out_dir, **options)
+        check_choices(queries, heads)
+        self.layers = layers if isinstance(layers, str) else list(layers)
+        self.queries, self.heads, self.rollout = queries, heads, rollout
+        self.mirrored, self.required = mirrored, required
+
+    def recorder(self, runner: Runner, model: nn.Module, udp: bool) -> Recorder | None:
+        """Read the attention modules; None where the model has none and need not have."""
+        lacking = None
+        if not self.required and not attention_layers(model):
+            lacking = 'this model has no attention of a class that is known'
+        elif self.queries != 'all' and isinstance(model, BottomupPoseEstimator):
+            lacking = f"queries={self.queries!r} takes a model of one person; this one sees whole images: say 'all'"
+        if lacking is not None:
+            if self.required:
+                raise InputError(f'{type(self).__name__}: {lacking}')
+            runner.logger.info(f'{type(self).__name__}: {lacking}; nothing is written')
+            return None
+        return AttentionRecorder(
+            model, self.layers, self.queries, self.heads, self.rollout, DTYPES[self.dtype], self.mirrored, udp
+        )
+
+    def options(self) -> dict[str, Any]:
+        """Layers and what is kept of them."""
+        names = ('layers', 'queries', 'heads', 'rollout', 'mirrored', 'dtype')
+        return {name: getattr(self, name) for name in names}
+
+    def draw(self, crop: Crop, arrays: Arrays, grids: Grids) -> dict[str, Figure]:
+        """Draw rows of some joints in all layers, and attention between joint tokens."""
+        return draw_attention(crop, arrays, grids)

@@ -1,0 +1,93 @@
+"""tools/show_store.py on stores of drawn samples."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.capture.pictures.drawn_crop import STYLE
+from tests.capture.store.drawn_samples import draw_sample, write_store
+from tools.show_store import main
+
+SKELETON = {
+    'joints': list(STYLE.joints),
+    'links': STYLE.links.tolist(),
+    'joint_colours': STYLE.joint_colours.tolist(),
+    'link_colours': STYLE.link_colours.tolist(),
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    Image.fromarray(np.zeros((400, 400, 3), np.uint8)).save(tmp_path / '3.png')
+    samples = [draw_sample(image, 7, image_path=str(tmp_path / '3.png')) for image in range(3, 9)]
+    write_store(tmp_path / 'features', samples, details={'kind': 'features', 'skeleton': SKELETON})
+    return tmp_path / 'features'
+
+
+def test_layers_and_people_are_listed(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(store)]) == 0
+    shown = capsys.readouterr().out
+    assert '5 × 8 × 6 │ float16 │ 32 × 32' in shown
+    assert '6 rows, complete' in shown
+
+
+def test_a_person_is_drawn(store: Path, tmp_path: Path) -> None:
+    assert main([str(store), '--person', '3,7', '--joint', 'left_wrist', '--out', str(tmp_path / 'maps')]) == 0
+    assert {path.name for path in (tmp_path / 'maps').iterdir()} == {'layers.png', 'backbone[0].png'}
+    with Image.open(tmp_path / 'maps' / 'layers.png') as picture:
+        assert min(picture.size) > 200
+
+
+def test_a_strip_of_stores_has_a_panel_each(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tools.show_store as tool
+
+    drawn = []
+    monkeypatch.setattr(tool, 'draw_stack_strip', lambda *args, **options: drawn.append((args, options)) or _Figure())
+    options = ['--person', '3', '--strip', 'backbone[0]', '--joint', 'right_wrist', '--out', str(tmp_path / 'maps')]
+    assert main([str(store), str(store), *options]) == 0
+    (_, maps, _, names, title), chosen = drawn[0]
+    assert [values.shape for values in maps] == [(8, 6), (8, 6)]
+    np.testing.assert_array_equal(maps[0], maps[1])
+    assert names == ['features', 'features']
+    assert (title, chosen['joint']) == ('backbone[0], channel 2', 'right_wrist')
+
+
+class _Figure:
+    def savefig(self, path: Path, **options: object) -> None:
+        path.write_bytes(b'')
+
+
+def test_a_lost_photograph_is_said_and_maps_are_drawn_without(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / '3.png').unlink()
+    assert main([str(store), '--person', '3', '--out', str(tmp_path / 'maps')]) == 0
+    assert '3.png is not there, so maps are drawn without it' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('options', 'complaint'),
+    [
+        (['--person', '33'], '33'),
+        (['--person', '3', '--joint', 'left_rist'], 'left_wrist'),
+        (['--person', '3', '--strip', 'backbone[1]'], r'backbone\[0\]'),
+        (['--person', '3', '--strip', 'head'], 'no map of channel'),
+        (['--person', '3', '--strip', 'backbone[0]', '--channel', '9'], 'channel 9'),
+    ],
+)
+def test_bad_input_ends_in_one_line(
+    options: list[str], complaint: str, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(store), *options, '--out', str(tmp_path / 'maps')]) == 2
+    error = capsys.readouterr().err.strip()
+    assert len(error.splitlines()) == 1
+    assert re.search(complaint, error)
+    assert not (tmp_path / 'maps').exists()
+
+
+def test_a_folder_that_is_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 2
+    assert 'manifest.json' in capsys.readouterr().err
