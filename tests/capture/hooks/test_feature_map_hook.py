@@ -226,6 +226,8 @@ def test_bad_options() -> None:
         FeatureMapHook(pictures=True)
     with pytest.raises(InputError, match='nearest: pooled'):
         FeatureMapHook(reduction='poold')
+    with pytest.raises(InputError, match="reduction='PCA': missing a required argument: 'k'"):
+        FeatureMapHook(reduction={'type': 'PCA'})
 
 
 def test_layers_that_match_nothing(people: Path, tmp_path: Path) -> None:
@@ -233,6 +235,15 @@ def test_layers_that_match_nothing(people: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"layers=\['backbone.layer9'\] matches nothing; nearest: backbone.layer"):
         runner.test()
     assert not (tmp_path / 'features').exists()
+
+
+def test_outputs_and_components_that_do_not_exist(people: Path, tmp_path: Path) -> None:
+    runner = build_run(run_config('resnet', people, tmp_path / 'output', [hook(['head[1]'])]))
+    with pytest.raises(InputError, match=r'head\[1\] is none of its outputs, which are head'):
+        runner.test()
+    many = hook(['backbone.layer1'], reduction={'type': 'PCA', 'k': 99, 'fit': 1})
+    with pytest.raises(CaptureError, match='PCA cannot find k=99 components of 8 channels'):
+        build_run(run_config('resnet', people, tmp_path / 'components', [many])).test()
 
 
 def test_values_beyond_float16(people: Path, tmp_path: Path) -> None:
