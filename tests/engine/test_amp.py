@@ -26,7 +26,8 @@ class _Head(nn.Module):
         return self.linear(x), {'scores': [self.linear(x), 3], 'named': _Named(self.linear(x))}
 
 
-def test_head_returns_float32_and_is_restored() -> None:
+def test_head_returns_float32_and_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('posescope.engine.amp.computes_in_bfloat16', lambda device: True)
     model = nn.Module()
     model.head = _Head()
     wrapper = AutocastOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
@@ -47,12 +48,22 @@ def test_head_returns_float32_and_is_restored() -> None:
     assert 'forward' not in vars(model.head)
 
 
+def test_a_processor_without_bfloat16_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('posescope.engine.amp.computes_in_bfloat16', lambda device: False)
+    model = nn.Linear(4, 2)
+    wrapper = AutocastOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+    wrapper.initialize_count_status(model, 0, 2)
+    with wrapper.optim_context(model):
+        assert model(torch.randn(3, 4)).dtype == torch.float32
+
+
 def test_other_types_are_refused() -> None:
     with pytest.raises(ValueError, match="choose 'bfloat16' or 'float16'"):
         AutocastOptimWrapper(dtype='float64', optimizer=torch.optim.SGD([torch.zeros(1)], lr=0.1))
 
 
-def test_amp_trains_close_to_float32(tmp_path: Path, drawn_coco: Path) -> None:
+def test_amp_trains_close_to_float32(tmp_path: Path, drawn_coco: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('posescope.engine.amp.computes_in_bfloat16', lambda device: True)
     config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=2)
     losses = []
     for options in ([], ['--amp']):

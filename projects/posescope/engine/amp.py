@@ -10,6 +10,8 @@ from mmengine.optim import OptimWrapper
 from mmpose.registry import OPTIM_WRAPPERS
 from torch import nn
 
+from posescope.compat.bfloat16 import computes_in_bfloat16
+
 
 @contextmanager
 def float32_outputs(module: nn.Module | None) -> Iterator[None]:
@@ -49,7 +51,8 @@ class AutocastOptimWrapper(OptimWrapper):
     """Mixed precision training without a loss scaler, on any device.
 
     bfloat16 has the range of float32, so gradients do not underflow and no scaling is needed. Weights, their gradients,
-    the head's output and the loss stay in float32.
+    the head's output and the loss stay in float32. A CPU without instructions for bfloat16 computes in float32, since it
+    would take twenty times as long to emulate it.
 
     Args:
         dtype: Type of the arithmetic inside, ``'bfloat16'`` (default) or ``'float16'`` (a GPU only).
@@ -67,5 +70,6 @@ class AutocastOptimWrapper(OptimWrapper):
         """Run the forward pass in reduced precision."""
         head = getattr(getattr(model, 'module', model), 'head', None)
         device = get_device().split(':')[0]
-        with super().optim_context(model), torch.autocast(device, dtype=self.dtype), float32_outputs(head):
+        wanted = self.dtype is not torch.bfloat16 or computes_in_bfloat16(device)
+        with super().optim_context(model), torch.autocast(device, self.dtype, wanted), float32_outputs(head):
             yield

@@ -6,9 +6,11 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from posescope.compat.bfloat16 import computes_in_bfloat16, orthogonalise_in_float32
 from posescope.compat.managers import forget_managers
 from posescope.engine.building import building
 from posescope.engine.runner import ResumableRunner
@@ -41,6 +43,10 @@ def adapt(cfg: Config) -> None:
 
 def _adapt_to_cpu(cfg: Config) -> None:
     wrapper: Any = cfg.get('optim_wrapper') or {}
+    if not computes_in_bfloat16('cpu'):
+        orthogonalise_in_float32()
+        if wrapper.get('type') in ('AmpOptimWrapper', 'AutocastOptimWrapper', 'mmpose.AutocastOptimWrapper'):
+            print_log('this CPU has no instructions for bfloat16: mixed precision is float32 here', 'current')
     if wrapper.get('type') == 'AmpOptimWrapper':
         for key in ('loss_scale', 'use_fsdp'):
             wrapper.pop(key, None)
