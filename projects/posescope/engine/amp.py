@@ -51,7 +51,7 @@ class AutocastOptimWrapper(OptimWrapper):
     """Mixed precision training without a loss scaler, on any device.
 
     bfloat16 has the range of float32, so gradients do not underflow and no scaling is needed. Weights, their gradients,
-    the head's output and the loss stay in float32. A CPU without instructions for bfloat16 computes in float32, since it
+    the head's output and the loss stay in float32. A CPU without instructions for bfloat16 computes in float32, as it
     would take twenty times as long to emulate it.
 
     Args:
