@@ -12,7 +12,7 @@ from posescope.engine.options import test_parser as build_test_parser
 from posescope.engine.options import train_parser
 
 SCRIPTS = Path(mmpose.__file__).parent / '.mim' / 'tools'
-OWN = {'train': set(), 'test': {'coco', 'bbox_file'}}
+OWN = {'train': set(), 'test': {'coco', 'bbox_file', 'interpret', 'interpret_config'}}
 
 
 def host_actions(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, argparse.Action]:

@@ -5,17 +5,21 @@ import copy
 import io
 import json
 import logging
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from mmengine.logging import MMLogger
 from mmpose.evaluation.metrics import CocoMetric, CocoWholeBodyMetric
 from mmpose.registry import METRICS
+from numpy.typing import NDArray
 
 from posescope.compat import xtcocotools as stand_in
 from posescope.errors import InputError
 from posescope.evaluation import CocoKeypointMetric
+from posescope.evaluation.predictions import Predictions, score
 from tests.evaluation.random_predictions import Case, draw_case, draw_whole_images
 
 RECORDED = Path(__file__).with_name('coco_metric_results.json')
@@ -35,6 +39,11 @@ def drawn(seed: int) -> tuple[Case, dict]:
     """A case of 17, 14 or 4 joints; those of 14 are evaluated as CrowdPose is."""
     joints = JOINTS[seed % len(JOINTS)]
     return draw_case(seed, joints), {'iou_type': 'keypoints_crowd'} if joints == 14 else {}
+
+
+_CPU = Path('/proc/cpuinfo')
+_SORTS_AS_RECORDED = _CPU.is_file() and 'avx512bw' in _CPU.read_text()
+"""Whether NumPy sorts with the instructions of the processor on which the results were recorded."""
 
 
 def recorded_cases(seed: int) -> dict[str, tuple[Case, dict, type[CocoMetric]]]:
@@ -107,14 +116,29 @@ def test_equals_mmpose_over_the_real_xtcocotools(block, tmp_path):
     assert informative > 0.4 * BLOCK  # not a comparison of empty tables
 
 
-def test_equals_what_mmpose_gave(tmp_path):
+def test_equals_what_mmpose_gave(tmp_path, monkeypatch):
     recorded = json.loads(RECORDED.read_text())
     assert len(recorded) > 120
+    tied: list[bool] = []
+    monkeypatch.setattr('posescope.evaluation.coco_metric.score', partial(noting_ties, tied))
+    compared = 0
     for seed in RECORDED_SEEDS:
         for name, (case, options, kind) in recorded_cases(seed).items():
-            if name in recorded:
-                whole = {'iou_type': 'keypoints_wholebody'} if kind is CocoWholeBodyMetric else options
-                assert_same(evaluate(CocoKeypointMetric, case, tmp_path, **whole), recorded[name], name)
+            if name not in recorded:
+                continue
+            whole = {'iou_type': 'keypoints_wholebody'} if kind is CocoWholeBodyMetric else options
+            ours = evaluate(CocoKeypointMetric, case, tmp_path, **whole)
+            if _SORTS_AS_RECORDED or not tied[-1]:
+                assert_same(ours, recorded[name], name)
+                compared += 1
+    assert compared > 30
+
+
+def noting_ties(tied: list[bool], predictions: Predictions, *args: Any) -> NDArray[np.floating]:
+    """Score, and note whether equal ones lie in one image: their order NumPy's argsort leaves to the processor."""
+    scores = score(predictions, *args)
+    tied.append(len(set(zip(map(str, predictions.image_ids), scores.tolist(), strict=True))) < len(scores))
+    return scores
 
 
 @pytest.mark.parametrize('seed', range(40))

@@ -5,7 +5,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from mmengine.runner import Runner
-from mmpose.models import BottomupPoseEstimator
 from mmpose.registry import HOOKS
 from torch import nn
 
@@ -65,6 +64,8 @@ class AttentionHook(CaptureHook):
 
     def recorder(self, runner: Runner, model: nn.Module, udp: bool) -> Recorder | None:
         """Read the attention modules; None where the model has none and need not have."""
+        from mmpose.models import BottomupPoseEstimator  # here, so that importing posescope stays quick
+
         lacking = None
         if not self.required and not attention_layers(model):
             lacking = 'this model has no attention of a class that is known'
