@@ -1,0 +1,104 @@
+"""What is put where something is hidden."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import ClassVar
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from posescope.errors import InputError, nearest
+from posescope.explain.dependency.people import LabelledPeople
+
+__all__ = ['FILLS', 'Blur', 'Fill', 'MeanColour', 'Noise', 'build_fills']
+
+
+class Fill(ABC):
+    """A whole picture for each person, of which discs show a part.
+
+    Attributes:
+        name: As it stands in a config.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def surface(self, people: LabelledPeople, radii: Tensor) -> Tensor:
+        """Make the pictures.
+
+        Args:
+            people: P people.
+            radii: (P,) of their discs, pixels of the input.
+
+        Returns:
+            (P, 3, H, W) as the model takes it; a person's does not depend on who else is there.
+        """
+
+
+class MeanColour(Fill):
+    """The data set's mean colour."""
+
+    name: ClassVar[str] = 'mean_colour'
+
+    def surface(self, people: LabelledPeople, radii: Tensor) -> Tensor:
+        """Zero, which normalised is the mean."""
+        return torch.zeros_like(people.inputs)
+
+
+class Blur(Fill):
+    """The crop itself, blurred until what a disc showed cannot be told: the standard deviation is the radius."""
+
+    name: ClassVar[str] = 'blur'
+
+    def surface(self, people: LabelledPeople, radii: Tensor) -> Tensor:
+        """Blur each crop; beyond the edge its outermost pixels go on."""
+        pictures = people.inputs.detach().cpu().numpy()
+        blurred = [
+            gaussian_filter(picture, (0, radius, radius), mode='nearest')
+            for picture, radius in zip(pictures, radii.tolist(), strict=True)
+        ]
+        return torch.from_numpy(np.stack(blurred)).to(people.inputs)
+
+
+class Noise(Fill):
+    """Independent pixels with the mean and standard deviation of the crop's channels.
+
+    Args:
+        seed: Of the noise, which is the same for everyone but for mean and standard deviation.
+    """
+
+    name: ClassVar[str] = 'noise'
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def surface(self, people: LabelledPeople, radii: Tensor) -> Tensor:
+        """Draw it."""
+        inputs = people.inputs
+        noise = torch.randn(inputs.shape[1:], generator=torch.Generator().manual_seed(self.seed)).to(inputs)
+        return inputs.mean((2, 3), keepdim=True) + noise * inputs.std((2, 3), keepdim=True)
+
+
+FILLS: dict[str, type[Fill]] = {kind.name: kind for kind in (MeanColour, Blur, Noise)}
+"""Fills that need nothing else, by name."""
+
+
+def build_fills(fills: Iterable[str | Fill]) -> tuple[Fill, ...]:
+    """Make fills from their names; what is a fill already stays.
+
+    Raises:
+        InputError: There is no such fill, none at all, or one twice.
+    """
+    made: list[Fill] = []
+    for fill in [fills] if isinstance(fills, str | Fill) else fills:
+        if isinstance(fill, str):
+            if fill not in FILLS:
+                raise InputError(f"fill '{fill}' does not exist (nearest: {nearest(fill, FILLS)})")
+            fill = FILLS[fill]()
+        made.append(fill)
+    names = [fill.name for fill in made]
+    if not names or len(set(names)) < len(names):
+        raise InputError(f'fills={names} has to name one or more different ones of {", ".join(FILLS)}')
+    return tuple(made)
