@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from posescope.errors import InputError
+from posescope.explain.attribution import METHODS, build_method
+from posescope.explain.attribution.method import chunks
+from tests.explain.attribution.explained import bind, explained
+from tests.explain.small_models import crops, fresh
+
+
+def test_methods_tell_where_they_mean_something() -> None:
+    for name, kind in METHODS.items():
+        assert kind.valid_for('heatmap', 'value')
+        assert not kind.valid_for('bottom_up', 'value')
+        assert kind.valid_for('simcc', 'log_probability', 'backbone.layer1') == (
+            name in ('hirescam', 'layercam', 'gradcam')
+        )
+
+
+@pytest.mark.parametrize('name', ['saliency', 'integrated_gradients', 'hirescam', 'occlusion'])
+def test_nothing_is_left_behind(name: str) -> None:
+    made, inputs = fresh('resnet'), crops()
+    bound = bind(made, inputs)
+    parameters = list(made.model.parameters())
+    parameters[0].requires_grad_(False)
+    before = [parameter.detach().clone() for parameter in parameters]
+    wanted, modules = [p.requires_grad for p in parameters], [vars(m).copy() for m in made.model.modules()]
+    maps = build_method(name, **({'steps': 2} if name == 'integrated_gradients' else {})).attribute(
+        made, inputs, bound, [0]
+    )
+    assert maps.dtype == torch.float32
+    assert not maps.requires_grad
+    assert maps.is_contiguous()
+    assert [p.requires_grad for p in parameters] == wanted
+    assert all(p.grad is None for p in parameters)
+    assert all(torch.equal(p, q) for p, q in zip(parameters, before, strict=True))
+    assert [vars(module) for module in made.model.modules()] == modules
+
+
+def test_invalid_joints_get_zeros() -> None:
+    made, inputs, bound = explained('resnet', 'against_mirror')
+    maps = build_method('occlusion', window=64, stride=64).attribute(made, inputs, bound, [0, 9])
+    assert not maps[:, 0].any()
+    assert maps[:, 1].any()
+
+
+def test_mismatches_are_refused() -> None:
+    made, inputs, bound = explained('resnet')
+    with pytest.raises(InputError, match='bound to 2 people'):
+        build_method('saliency').attribute(made, inputs[:1], bound)
+    with pytest.raises(InputError, match=r'joints=\[17\] have to be some of 0 to 16'):
+        build_method('saliency').attribute(made, inputs, bound, [17])
+    with pytest.raises(InputError, match='batch_size=0'):
+        build_method('saliency', batch_size=0)
+
+
+def test_chunks_cover_everything_once() -> None:
+    assert [list(range(some.start, some.stop)) for some in chunks(5, 2)] == [[0, 1], [2, 3], [4]]
+    assert list(chunks(0, 2)) == []
