@@ -227,8 +227,8 @@ def test_writes_the_file_that_mmpose_writes_only_when_asked(joints, tmp_path):
     assert rows[0] == rows[1]
 
 
-@pytest.mark.parametrize('seed', [0, 100, 200])
-def test_labels_may_come_with_the_samples(seed, tmp_path):
+def labels_with_samples(seed: int) -> Case:
+    """A case whose samples carry the labels of their images, the first of each image all of them."""
     case = with_predictions(seed, joints=17)
     case.options['use_area'] = True
     told = set()
@@ -238,8 +238,41 @@ def test_labels_may_come_with_the_samples(seed, tmp_path):
         sample |= {'ori_shape': (400, 400), 'raw_ann_info': [*({'area': 900, **person} for person in people), None]}
         told.add(image)
     case.meta['CLASSES'] = case.content['categories']
+    return case
+
+
+@pytest.mark.parametrize('seed', [0, 100, 200])
+def test_labels_may_come_with_the_samples(seed, tmp_path):
+    case = labels_with_samples(seed)
     ours, theirs = (evaluate(kind, case, tmp_path, ann_file=None) for kind in (CocoKeypointMetric, CocoMetric))
     assert_same(ours, theirs, '')
+
+
+@pytest.mark.parametrize('size', [1, 3])
+def test_batches_may_have_any_size(size):
+    case = labels_with_samples(RICH)
+    expected = run(CocoKeypointMetric(**case.options), case)
+    assert len(set(expected.values())) > 3
+    metric = CocoKeypointMetric(**case.options)
+    metric.dataset_meta = copy.deepcopy(case.meta)
+    for start in range(0, len(case.samples), size):
+        metric.process(None, case.samples[start : start + size])
+    assert len(metric.results) == len(case.samples)
+    assert metric.evaluate(len(case.samples)) == {f'coco/{name}': value for name, value in expected.items()}
+
+
+def test_json_that_is_not_strict_is_read_and_broken_json_is_explained(tmp_path):
+    case = with_predictions(RICH, joints=17)
+    expected = evaluate(CocoKeypointMetric, case, tmp_path)
+    file = tmp_path / 'annotations.json'
+    case.content['images'][0]['exposure'] = np.nan
+    file.write_text(json.dumps(case.content), encoding='utf-8-sig')
+    assert run(CocoKeypointMetric(ann_file=str(file), **case.options), case) == expected
+    file.write_text(json.dumps(case.content)[:-1])
+    with pytest.raises(InputError, match=r'annotation file .*annotations.json is not valid JSON: Expecting'):
+        CocoKeypointMetric(ann_file=str(file))
+    with pytest.raises(InputError, match=r'annotation file .*nowhere.json does not exist'):
+        CocoKeypointMetric(ann_file=str(tmp_path / 'nowhere.json'))
 
 
 def test_joints_are_converted_like_mmpose_does(tmp_path):
