@@ -1,5 +1,6 @@
 """Test runs that are made again and again, and what others write during one."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,14 @@ def test_runs_again_with_the_same_result_and_with_hooks_only_where_they_are_give
     assert hook.seen == 3, 'the hook of the first run has gone'
     assert run.metrics == metrics
     assert 0 <= metrics['coco/AP'] <= 1
+
+
+def test_a_second_run_needs_nothing_of_the_folder_of_the_first(run: TimedRun, tmp_path: Path) -> None:
+    config = ROOT / 'configs/selection/rendered/default.py'
+    for name in 'first', 'second':
+        folder = tmp_path / name
+        TimedRun(config, PEOPLE / 'annotations/dev.json', PEOPLE / 'dev', 2, 1, folder)()
+        shutil.rmtree(folder)
 
 
 def test_a_tool_that_calls_the_model_makes_the_same_run(run: TimedRun) -> None:

@@ -4,6 +4,7 @@ import copy
 import os
 import time
 from collections.abc import Callable, Sequence
+from itertools import count as numbers
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = ['InMemory', 'Run', 'Seconds', 'Steps', 'TimedRun', 'in_turn']
 Seconds = tuple[float, float]
 """Of a run: until its second batch begins, and from there to its end."""
 Run = Callable[[], Seconds]
+_NUMBERS = numbers(1)
 
 
 class InMemory(Dataset[dict[str, Any]]):
@@ -82,6 +84,8 @@ class TimedRun:
         cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
         cfg.train_dataloader = cfg.train_cfg = cfg.optim_wrapper = cfg.val_dataloader = None
         cfg.val_cfg = cfg.val_evaluator = cfg.param_scheduler = None
+        # MMEngine gives a visualiser of a known name again, together with the folder of the run that made it.
+        cfg.visualizer = {'type': 'Visualizer', 'name': f'timed-{next(_NUMBERS)}'}
         self._runner = Runner.from_cfg(cfg)
         loop: Any = self._runner.test_loop
         data = InMemory(loop.dataloader.dataset, count)
