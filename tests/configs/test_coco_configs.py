@@ -45,6 +45,9 @@ FROM_MMPOSE = {
 # MMPose builds the blocks between two stacks of an hourglass also behind the last, and here only, stack.
 UNUSED_PARAMETERS = {'td-hm_hourglass52_coco-256x256': r'backbone\.inters\.0\.'}
 
+LARGE = ('hourglass52', 'hrformer-base', 'hrformer-small', 'ViTPose-base', 'rtmpose-m')
+"""Trained and tested by ``make test-all``: each takes about twenty seconds of a core."""
+
 each_config = pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 each_inherited = pytest.mark.parametrize(
     'path', [ROOT / f'configs/selection/coco/{name}.py' for name in FROM_MMPOSE], ids=lambda path: path.stem
@@ -197,7 +200,13 @@ def take_step(config: Config, annotations: Path, checkpoint: Path) -> Step:
     )
 
 
-@pytest.fixture(scope='module', params=CONFIGS, ids=lambda path: path.stem)
+@pytest.fixture(
+    scope='module',
+    params=[
+        pytest.param(path, marks=pytest.mark.long if any(name in path.stem for name in LARGE) else (), id=path.stem)
+        for path in CONFIGS
+    ],
+)
 def path_and_step(request, drawn_pair, tmp_path_factory) -> Iterator[tuple[Path, Step]]:
     """A config and what its first step of training did; both tests below share it."""
     set_random_seed(0)

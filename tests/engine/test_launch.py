@@ -38,6 +38,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_small_config(folder / 'small.py', annotations.parent, epochs=2, more=more)
 
 
+@pytest.mark.long  # six processes, one after the other
 def test_two_processes_train_and_test_like_one(config: Path, tmp_path: Path) -> None:
     launch('dist_train.sh', config, 2, '--work-dir', tmp_path / 'two')
     losses = logged(tmp_path / 'two')

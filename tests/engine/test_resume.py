@@ -15,16 +15,23 @@ INFINITE = "dict(type='InfiniteSampler', shuffle=True)"
 DEFAULT = "dict(type='DefaultSampler', shuffle=True)"
 
 
-@pytest.mark.parametrize('num_workers', [0, 2])
+LOOPS: dict[str, dict] = {
+    'epochs': {'epochs': 3},
+    'epochs-stopped-within': {'epochs': 3, 'checkpoint_interval': 3, 'checkpoint_by_epoch': False},
+    'endless-sampler': {'iterations': 9, 'checkpoint_interval': 5, 'val_interval': 4, 'sampler': INFINITE},
+    'finite-sampler': {'iterations': 9, 'checkpoint_interval': 6, 'val_interval': 4, 'sampler': DEFAULT},
+}
+QUICK = [('epochs-stopped-within', 0), ('finite-sampler', 2)]
+"""The others are tested by ``make test-all``: each takes half a minute of a busy core."""
+
+
 @pytest.mark.parametrize(
-    'loop',
+    ('loop', 'num_workers'),
     [
-        {'epochs': 3},
-        {'epochs': 3, 'checkpoint_interval': 3, 'checkpoint_by_epoch': False},
-        {'iterations': 9, 'checkpoint_interval': 5, 'val_interval': 4, 'sampler': INFINITE},
-        {'iterations': 9, 'checkpoint_interval': 6, 'val_interval': 4, 'sampler': DEFAULT},
+        pytest.param(loop, workers, marks=() if (name, workers) in QUICK else pytest.mark.long, id=f'{name}-{workers}')
+        for name, loop in LOOPS.items()
+        for workers in (0, 2)
     ],
-    ids=['epochs', 'epochs-stopped-within', 'endless-sampler', 'finite-sampler'],
 )
 def test_resumed_losses_are_those_of_an_undisturbed_run(
     tmp_path: Path, drawn_coco: Path, loop: dict, num_workers: int
@@ -47,9 +54,14 @@ def test_resumed_losses_are_those_of_an_undisturbed_run(
     'more',
     [
         # An odd number of batches an epoch: a checkpoint falls between two updates.
-        "train_dataloader['dataset']['indices'] = 5\noptim_wrapper['accumulative_counts'] = 2",
+        pytest.param(
+            "train_dataloader['dataset']['indices'] = 5\noptim_wrapper['accumulative_counts'] = 2",
+            marks=pytest.mark.long,
+            id='accumulated-gradients',
+        ),
         # Its streams run on from epoch to epoch, and it asks for the type of its data set.
-        """
+        pytest.param(
+            """
 train_dataloader['dataset'] = dict(
     _delete_=True, type='CombinedDataset', metainfo=dict(from_file='configs/_base_/datasets/coco.py'),
     datasets=[dict(**data, pipeline=[]), dict(**data, pipeline=[])], pipeline=train_pipeline,
@@ -58,16 +70,21 @@ train_dataloader['sampler'] = dict(
     _delete_=True, type='MultiSourceSampler', batch_size=2, source_ratio=[1, 1], shuffle=True
 )
 """,
+            marks=pytest.mark.long,
+            id='multi-source-sampler',
+        ),
         # As the small models of configs/selection/rendered train.
-        """
+        pytest.param(
+            """
 optim_wrapper = dict(
     _delete_=True, type='AutocastOptimWrapper',
     optimizer=dict(type='timm.optim.Muon', lr=0.01, momentum=0.9, nesterov=True, ns_steps=3, fallback_lr_scale=0.15),
 )
 custom_hooks = [dict(type='ChannelsLastHook')]
 """,
+            id='muon-and-channels-last',
+        ),
     ],
-    ids=['accumulated-gradients', 'multi-source-sampler', 'muon-and-channels-last'],
 )
 def test_what_else_a_run_remembers(tmp_path: Path, drawn_coco: Path, more: str) -> None:
     config = write_small_config(

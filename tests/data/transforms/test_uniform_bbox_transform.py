@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mmengine.registry import DefaultScope
 from mmpose.registry import TRANSFORMS
 from scipy import stats
 
@@ -11,15 +12,9 @@ CENTER, SCALE = np.array([[60.0, 80.0]], np.float32), np.array([[40.0, 100.0]], 
 @pytest.fixture(scope='module')
 def drawn():
     """Centres (N, 2), scales (N, 2) and rotations (N,) of a thousand samples."""
-    transform = TRANSFORMS.build(
-        {
-            'type': 'UniformBBoxTransform',
-            'shift_factor': 0.1,
-            'scale_range': (0.5, 1.1),
-            'rotate_factor': 30.0,
-            'rotate_prob': 0.6,
-        }
-    )
+    options = {'shift_factor': 0.1, 'scale_range': (0.5, 1.1), 'rotate_factor': 30.0, 'rotate_prob': 0.6}
+    with DefaultScope.overwrite_default_scope('mmpose'):  # a test before this one may have left another
+        transform = TRANSFORMS.build({'type': 'UniformBBoxTransform', **options})
     np.random.seed(0)  # noqa: NPY002  MMPose's transforms draw from it
     samples = [transform({'bbox_center': CENTER.copy(), 'bbox_scale': SCALE.copy()}) for _ in range(1000)]
     return tuple(np.concatenate([s[key] for s in samples]) for key in ('bbox_center', 'bbox_scale', 'bbox_rotation'))
