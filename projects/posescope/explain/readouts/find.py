@@ -16,6 +16,7 @@ from posescope.explain.readouts.readout import Readout
 from posescope.explain.readouts.regression import RegressionReadout
 from posescope.explain.readouts.simcc import SimCCReadout
 from posescope.models.heads import CategoricalHeatmapHead, MoveNetHead
+from posescope.models.heads.map_labels import innermost
 
 __all__ = ['find_readout']
 
@@ -44,7 +45,7 @@ def find_readout(model: nn.Module) -> Readout:
         raise InputError(f'{name} has no codec: set head.decoder in the config')
     if isinstance(head, MoveNetHead):
         return CentreGuidedReadout(head)
-    if isinstance(head, CategoricalHeatmapHead):
+    if isinstance(innermost(head), CategoricalHeatmapHead):
         return CategoricalReadout(head)
     if hasattr(decoder, 'simcc_split_ratio'):
         return SimCCReadout(head)

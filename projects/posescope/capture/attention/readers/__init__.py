@@ -7,6 +7,7 @@ from posescope.capture.attention.readers.reader import PartCall, Reader, Seen
 from posescope.capture.attention.readers.registry import known_classes, reader_of, register_reader
 from posescope.capture.attention.readers.swin_windows import SwinWindowsReader
 from posescope.capture.attention.readers.timm_attention import TimmReader
+from posescope.capture.attention.readers.token_attention import TokenAttentionReader
 from posescope.capture.attention.readers.torch_attention import MMCVReader, TorchReader
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     'Seen',
     'SwinWindowsReader',
     'TimmReader',
+    'TokenAttentionReader',
     'TorchReader',
     'known_classes',
     'reader_of',

@@ -1,0 +1,93 @@
+"""Bypassed parts, against whole networks whose residual branches are silenced."""
+
+import pytest
+import torch
+from mmpose.models.backbones.resnet import BasicBlock, Bottleneck
+from mmpose.registry import MODELS
+from torch import nn
+
+from posescope.errors import InputError
+from tests.models.backbones.shaken_networks import DEEP, SLIM, shaken
+
+HOURGLASS = {'type': 'StackedHourglass', 'stacks': 1, 'width': 8, 'depth': 2}
+
+
+def bypassed(backbone: dict, stages: list[str], whole: nn.Module) -> nn.Module:
+    """The same weights without some parts."""
+    model = MODELS.build({'type': 'BypassedBackbone', 'backbone': backbone, 'stages': stages, 'input_size': (48, 64)})
+    missing, _ = model.load_state_dict(whole.state_dict(), strict=False)
+    assert not missing
+    model.eval()
+    return model
+
+
+def silence(part: nn.Module) -> None:
+    """Let residual branches end in zero."""
+    for block in part.modules():
+        if isinstance(block, BasicBlock | Bottleneck):
+            last = block.norm3 if isinstance(block, Bottleneck) else block.norm2
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+
+@pytest.mark.parametrize(
+    ('backbone', 'stages'),
+    [(SLIM, ['layer2.1']), (SLIM, ['layer3']), (SLIM, ['layer2.0', 'layer3']), (DEEP, ['layer2.2', 'layer3'])],
+)
+@torch.no_grad()
+def test_residual_parts_leave_their_shortcuts(backbone, stages):
+    whole = shaken(backbone)
+    picture = torch.randn(2, 3, 64, 48, generator=torch.Generator().manual_seed(1))
+    before = whole(picture)
+    found = bypassed(backbone, stages, whole)(picture)
+    for name in stages:
+        silence(whole.get_submodule(name))
+    expected = whole(picture)
+    assert (before[-1] - expected[-1]).abs().max() > 1e-3
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+
+
+@torch.no_grad()
+def test_what_keeps_its_shape_becomes_nothing():
+    whole = shaken(HOURGLASS)
+    picture = torch.randn(1, 3, 64, 48)
+    stem = whole.stem(picture)
+    (found,) = bypassed(HOURGLASS, ['hourglasses.0'], whole)(picture)
+    torch.testing.assert_close(found, whole.out_convs[0](stem), rtol=0, atol=0)
+
+
+def test_what_changes_its_shape_becomes_a_projection():
+    model = MODELS.build(
+        {'type': 'BypassedBackbone', 'backbone': HOURGLASS, 'stages': ['stem'], 'input_size': (48, 64)}
+    )
+    model.init_weights()
+    picture = torch.randn(2, 3, 64, 48)
+    found = model.stem(picture)
+    assert found.shape == (2, 8, 16, 12)
+    averages = nn.functional.avg_pool2d(picture, 4)
+    values = torch.einsum('oi,bihw->bohw', model.stem.conv.conv.weight[:, :, 0, 0], averages)
+    normed = (values - values.mean((0, 2, 3), keepdim=True)) / (
+        values.var((0, 2, 3), False, keepdim=True) + 1e-5
+    ).sqrt()
+    torch.testing.assert_close(found, normed, rtol=1e-3, atol=1e-3)
+    assert model.training
+    assert len(model(picture)) == 1
+
+
+@pytest.mark.parametrize(
+    ('stages', 'message'),
+    [
+        (['layer9'], "BypassedBackbone stages='layer9': SlimResNet has no such part; nearest: layer"),
+        (['layer2.0.conv1.weight'], 'has no such part'),
+    ],
+)
+def test_unknown_parts_are_named_with_the_nearest(stages, message):
+    with pytest.raises(InputError, match=message):
+        MODELS.build({'type': 'BypassedBackbone', 'backbone': SLIM, 'stages': stages})
+
+
+def test_parts_that_enlarge_a_map_are_refused():
+    network = {'type': 'MoveNetBackbone', 'widen_factor': 0.35}
+    with pytest.raises(InputError, match='does not map one tensor to one tensor'):
+        MODELS.build({'type': 'BypassedBackbone', 'backbone': network, 'stages': ['fpn'], 'input_size': (64, 64)})
