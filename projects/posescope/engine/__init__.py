@@ -1,6 +1,6 @@
 """Training and testing: the runner, its hooks, and what the tools share."""
 
-from mmpose.registry import HOOKS
+from mmpose.registry import DATA_SAMPLERS, HOOKS
 
 from posescope.compat.lazy_registry import import_on_first_use
 from posescope.engine.amp import AutocastOptimWrapper
@@ -15,6 +15,9 @@ from posescope.engine.seeding import SeededDataset, SeededSampler, StepSeedHook
 
 # They derive from hooks of MMPose's, whose package is slow to import.
 import_on_first_use(HOOKS, 'posescope.engine.mode_switch_hooks')
+# They build on the losses, which do so too.
+import_on_first_use(HOOKS, 'posescope.engine.error_driven_joint_weights')
+import_on_first_use(DATA_SAMPLERS, 'posescope.engine.error_targeted_sampler')
 
 __all__ = [
     'AccumulatedGradientHook',

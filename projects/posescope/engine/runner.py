@@ -15,6 +15,7 @@ from posescope.compat.pretrained import PretrainedWeightsError, fetching
 from posescope.data.annotations import annotation_files
 from posescope.engine.architecture import refuse_other_architecture
 from posescope.engine.building import building
+from posescope.engine.codec_check import refuse_other_codec
 from posescope.engine.resume import ResumableEpochLoop, fast_forward, latest_checkpoint
 from posescope.engine.seeding import seeded
 from posescope.errors import NO_ROOM, InputError, nearest
@@ -128,14 +129,17 @@ class ResumableRunner(Runner):
             self.logger.warning('this data loader cannot be fast-forwarded: the host decides what is drawn next')
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
-        """Load weights; refuse those of another architecture.
+        """Load weights; refuse those of another architecture or, to test or to resume, of another codec.
 
         Raises:
-            InputError: To test or to resume, a parameter of the model is missing or has another shape in the file; to
-                start a training from it, not one parameter fits.
+            InputError: To test or to resume, a parameter of the model is missing or has another shape in the file, or
+                it was trained with another codec; to start a training from it, not one parameter fits.
         """
         if Path(filename).is_file():
-            refuse_other_architecture(self.model, load_checkpoint(filename), filename, partial=self._may_be_partial)
+            content = load_checkpoint(filename)
+            refuse_other_architecture(self.model, content, filename, partial=self._may_be_partial)
+            if not self._may_be_partial:
+                refuse_other_codec(self.cfg, content, filename)
         try:
             with fetching():
                 return super().load_checkpoint(filename, *args, **kwargs)

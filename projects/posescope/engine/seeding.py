@@ -7,6 +7,7 @@ not, and with any number of workers.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,8 +92,8 @@ class SeededDataset(_Forwarding):
 class SeededSampler(_Forwarding):
     """Yields the indices of another sampler as :class:`SampleKey` and can start anywhere in its stream.
 
-    The entropy is (seed, epoch, index). A sampler that never ends has no epochs; there the passes over the data set are
-    counted.
+    The entropy is (seed, epoch, index), and for a sample that comes again in an epoch how often it came before. A
+    sampler that never ends has no epochs; there the passes over the data set are counted.
 
     Args:
         sampler: Config of the wrapped sampler.
@@ -147,12 +148,18 @@ class SeededSampler(_Forwarding):
             epoch, start = self._pinned
             self._pinned = None
             self.set_epoch(epoch)
-        epoch = self._epoch
+        epoch, last = self._epoch, 0
+        drawn: Counter[int] = Counter()
         for position, index in enumerate(self.inner):
+            # A wrapped-around tail and endless samplers count as a further pass, with augmentations of its own.
+            passes = position * get_world_size() // max(len(self._dataset), 1)
+            if passes != last:
+                last = passes
+                drawn.clear()
+            again = (drawn[int(index)],) if drawn[int(index)] else ()  # so do copies within a pass
+            drawn[int(index)] += 1
             if position >= start:
-                # A wrapped-around tail and endless samplers count as a further pass, with augmentations of its own.
-                passes = position * get_world_size() // max(len(self._dataset), 1)
-                yield SampleKey(index, (self._seed or 0, epoch + passes, int(index)))
+                yield SampleKey(index, (self._seed or 0, epoch + passes, int(index), *again))
 
 
 def seeded(loader: dict) -> dict:

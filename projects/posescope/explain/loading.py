@@ -18,6 +18,7 @@ from torch import nn
 from posescope.compat.checkpoint import load_checkpoint
 from posescope.engine.architecture import refuse_other_architecture
 from posescope.engine.building import building
+from posescope.engine.codec_check import refuse_other_codec
 from posescope.errors import InputError
 from posescope.evaluation.diagnosis.skeleton import skeleton_of_dataset
 from posescope.explain.person_crops import PersonCutter
@@ -38,7 +39,8 @@ def load_function(
         device: Where the model goes; None for the first accelerator, or the CPU without one.
 
     Raises:
-        InputError: The config is no top-down model's, or the checkpoint is damaged or of another architecture.
+        InputError: The config is no top-down model's, or the checkpoint is damaged or of another architecture
+            or codec.
     """
     for key in ('model', 'test_dataloader'):
         if config.get(key) is None:
@@ -47,7 +49,7 @@ def load_function(
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmpose'):
         model = _build(config)
         find_readout(model)  # refuses others before their weights are read
-        _fill(model, checkpoint)
+        _fill(model, checkpoint, config)
         skeleton = skeleton_of_dataset(dataset)
         cutter = PersonCutter(dataset['pipeline'], skeleton.metainfo)
     return PoseFunction(model.to(device or get_device()), skeleton, cutter)
@@ -77,7 +79,7 @@ def _drop_pretrained(part: Any) -> None:
         _drop_pretrained(inner)
 
 
-def _fill(model: Any, checkpoint: str | Path | None) -> None:
+def _fill(model: Any, checkpoint: str | Path | None, config: Config) -> None:
     """Load weights, or initialise them."""
     if checkpoint is None:
         before = logging.root.manager.disable
@@ -89,6 +91,7 @@ def _fill(model: Any, checkpoint: str | Path | None) -> None:
         return
     content = load_checkpoint(checkpoint)
     refuse_other_architecture(model, content, str(checkpoint), partial=False)
+    refuse_other_codec(config, content, str(checkpoint))
     weights = content.get('state_dict', content)
     load_state_dict(model, {re.sub(r'^module\.', '', str(key)): value for key, value in weights.items()})
 
