@@ -22,5 +22,5 @@ def requirements(name: str) -> list[str]:
 # mmpose and its siblings are left out on purpose: requirements/openmmlab.txt says why.
 setup(
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('render', 'peers', 'tests', 'lint')},
+    extras_require={name: requirements(name) for name in ('render', 'peers', 'ray', 'tests', 'lint')},
 )

@@ -1,0 +1,203 @@
+"""What can be wrong with a study, found before anything starts."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from posescope.data.annotations import read_json
+from posescope.errors import InputError, nearest
+from posescope.evaluation.average_precision import STATISTICS
+from posescope.study.plan import RunPlan, StudyPlan
+
+__all__ = ['COMPARABLE', 'check', 'check_criterion']
+
+COMPARABLE = {f'coco/{name}': name for name in STATISTICS}
+"""Metrics that matches allow to be resampled -> their names among COCO's statistics."""
+_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._+-]*')
+_ADDRESS = '://'
+
+
+def check(plan: StudyPlan, runs: Sequence[RunPlan], where: str) -> None:
+    """Check a plan.
+
+    Args:
+        plan: The plan.
+        runs: Its runs as they are listed, of which several may have one name.
+        where: What to call it in messages.
+
+    Raises:
+        InputError: The first thing that is wrong.
+    """
+    if not runs:
+        raise InputError(f'{where}: runs is empty')
+    if not plan.splits:
+        raise InputError(f'{where}: splits is empty; splits=dict(dev=None) tests on what the configs test on')
+    for name in [plan.name, *(run.name for run in runs), *plan.splits, *(one.name for one in plan.comparisons)]:
+        _check_name(name, where, spaces=name in [one.name for one in plan.comparisons])
+    _refuse_twice([run.name for run in runs], 'runs', where)
+    _refuse_twice([one.name for one in plan.comparisons], 'comparisons', where)
+    for run in runs:
+        _check_run(plan, run, where)
+    _check_comparisons(plan, where)
+    _check_choice(plan, where)
+    if 'train' in plan.splits:
+        raise InputError(f'{where}: a split cannot be named train; trainings read what their configs say')
+    for split in plan.splits.values():
+        for path, what in ((split.annotations, 'annotation file'), (split.boxes, 'detections'), (split.units, 'units')):
+            if path is not None and not Path(path).is_file():
+                raise InputError(f'{where}, split {split.name}: {what} {path} does not exist')
+        if split.images is not None and not Path(split.images).is_dir():
+            raise InputError(f'{where}, split {split.name}: images {split.images} is no folder')
+    if plan.threads is not None and plan.threads < 1:
+        raise InputError(f'{where}: threads={plan.threads}, it takes at least 1')
+    if plan.resamples < 100:
+        raise InputError(f'{where}: resamples={plan.resamples}, fewer than 100 say nothing of the ends of an interval')
+
+
+def check_criterion(criterion: str, metrics: Iterable[str], where: str) -> None:
+    """Refuse a criterion that no run reports.
+
+    Args:
+        criterion: Of the study.
+        metrics: Names of all metrics that finished runs report.
+        where: What to call the study.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    known = sorted(set(metrics))
+    if known and criterion not in known:
+        raise InputError(f'{where}: no run reports criterion {criterion} (nearest: {nearest(criterion, known)})')
+
+
+def _check_name(name: str, where: str, spaces: bool) -> None:
+    if not (name.strip() if spaces else _NAME.fullmatch(name)):
+        raise InputError(f'{where}: name {name!r} is no file name; it takes letters, digits, and . _ + - within')
+
+
+def _refuse_twice(names: Sequence[str], what: str, where: str) -> None:
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise InputError(f'{where}: {names.count(twice[0])} {what} have the name {twice[0]}')
+
+
+def _check_run(plan: StudyPlan, run: RunPlan, where: str) -> None:
+    if not run.seeds:
+        raise InputError(f'{where}: run {run.name} has no seeds')
+    for control in run.controls:
+        if control == run.name:
+            raise InputError(f'{where}: run {run.name} is its own control')
+        if control not in plan.runs:
+            raise InputError(
+                f'{where}: control {control} of run {run.name} is no run of the study '
+                f'(nearest: {nearest(control, [name for name in plan.runs if name != run.name])})'
+            )
+        if plan.runs[control].start != run.start and {control, run.name}.isdisjoint({run.start or ''}):
+            raise InputError(
+                f'{where}: run {run.name} starts from {run.start}, its control {control} from '
+                f'{plan.runs[control].start}; a control has the same start (a comparison may have another)'
+            )
+    set_for_all = list(_leaves(plan.budget))
+    for key in _leaves(run.options):
+        if any(f'{key}.'.startswith(f'{one}.') or f'{one}.'.startswith(f'{key}.') for one in set_for_all):
+            raise InputError(f'{where}: run {run.name} changes {key}, which the budget sets for all runs')
+    if run.start is None and not run.train:
+        raise InputError(f'{where}: run {run.name} is not trained (train=False), so it takes the weights as start=…')
+    _check_start(plan, run, where)
+    if run.finding is not None:
+        _check_finding(run, where)
+
+
+def _leaves(options: Mapping[str, Any], prefix: str = '') -> Iterator[str]:
+    """Full names of what options set, dicts entered."""
+    for key, value in options.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f'{prefix}{key}.')
+        else:
+            yield f'{prefix}{key}'
+
+
+def _check_start(plan: StudyPlan, run: RunPlan, where: str) -> None:
+    """A start is a file, an address, or a run that does not start from this one."""
+    if run.start is None or _ADDRESS in run.start:
+        return
+    if run.start not in plan.runs:
+        if _NAME.fullmatch(run.start) and not Path(run.start).exists():
+            raise InputError(
+                f'{where}: start {run.start} of run {run.name} is no file and no run of the study '
+                f'(nearest: {nearest(run.start, [name for name in plan.runs if name != run.name])})'
+            )
+        return
+    chain = [run.name]
+    while (start := plan.runs[chain[-1]].start) in plan.runs:
+        chain.append(str(start))
+        if chain.count(chain[-1]) > 1:
+            raise InputError(f'{where}: runs start from each other: {" ← ".join(chain)}')
+    seeds = plan.runs[run.start].seeds
+    missing = [seed for seed in run.seeds if seed not in seeds]
+    if len(seeds) > 1 and missing:
+        raise InputError(f'{where}: run {run.name} has seed {missing[0]}, its start {run.start} has {list(seeds)}')
+
+
+def _check_finding(run: RunPlan, where: str) -> None:
+    """A finding is ``path#id``, and the file holds it."""
+    path, mark, identity = str(run.finding).rpartition('#')
+    if not mark or not path or not identity:
+        raise InputError(f'{where}: finding {run.finding} of run {run.name}: it takes findings.json#id')
+    content = read_json(Path(path), f'findings of run {run.name}:')
+    rows = content if isinstance(content, list) else []
+    known = [str(one['id']) for one in rows if isinstance(one, dict) and 'id' in one]
+    if identity not in known:
+        raise InputError(f'{where}: {path} holds no finding {identity} (nearest: {nearest(identity, known) or "none"})')
+
+
+def _check_comparisons(plan: StudyPlan, where: str) -> None:
+    for one in plan.comparisons:
+        for role, run in (('run', one.run), ('control', one.control)):
+            if run not in plan.runs:
+                raise InputError(
+                    f'{where}: {role} {run} of comparison {one.name} is no run of the study '
+                    f'(nearest: {nearest(run, plan.runs)})'
+                )
+        if one.run == one.control:
+            raise InputError(f'{where}: comparison {one.name} compares {one.run} with itself')
+        if one.split not in plan.splits:
+            raise InputError(
+                f'{where}: comparison {one.name} is on split {one.split}, the study has {", ".join(plan.splits)}'
+            )
+        if one.criterion not in COMPARABLE:
+            raise InputError(
+                f'{where}: criterion {one.criterion} of comparison {one.name} cannot be tested; it takes one of '
+                f"COCO's statistics (nearest: {nearest(one.criterion, COMPARABLE)})"
+            )
+        if not (one.margin > 0):
+            raise InputError(f'{where}: comparison {one.name} has margin {one.margin}; it takes more than 0')
+        if one.paired and plan.runs[one.run].seeds != plan.runs[one.control].seeds:
+            raise InputError(f'{where}: comparison {one.name} is paired, but its runs have different seeds')
+
+
+def _check_choice(plan: StudyPlan, where: str) -> None:
+    """Nothing may be chosen on the split that says how good the choice is."""
+    if plan.criterion.startswith('coco/AP') or plan.criterion.startswith('coco/AR'):
+        check_criterion(plan.criterion, [f'{name}{end}' for name in COMPARABLE for end in ('', '/low', '/high')], where)
+    if plan.choose_on is None:
+        return
+    if plan.choose_on not in plan.splits:
+        raise InputError(
+            f'{where}: choose_on={plan.choose_on} is no split of the study, which has {", ".join(plan.splits)}'
+        )
+    tested = {plan.compare_on, 'test'} & set(plan.splits)
+    chosen = plan.splits[plan.choose_on].annotations
+    for name in sorted(tested):
+        same_file = name != plan.choose_on and chosen is not None and _same(chosen, plan.splits[name].annotations)
+        if name == plan.choose_on or same_file:
+            reason = f'has the annotations of {name}' if same_file else 'is the split that the comparisons are made on'
+            raise InputError(
+                f'{where}: choose_on={plan.choose_on} {reason}; what is chosen there cannot be tested there: '
+                'choose on dev'
+            )
+
+
+def _same(one: str, other: str | None) -> bool:
+    return other is not None and Path(one).resolve() == Path(other).resolve()

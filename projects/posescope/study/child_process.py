@@ -1,0 +1,149 @@
+"""Runs one program of a trial: its output goes to a log, and the system tells what it took."""
+
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from posescope.study.energy import EnergyMeter
+
+__all__ = ['Children', 'Outcome', 'last_words']
+
+_TAIL = 64 * 2**10
+_PATIENCE = 10.0
+"""Seconds that a program has to end after it was asked to."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a program ended and what it took.
+
+    Attributes:
+        status: Exit status; negative: the signal that ended it.
+        seconds: Wall-clock time.
+        cpu_seconds: Of all its threads.
+        peak_memory_mb: Largest resident set, MiB.
+        energy_joules: Of the machine meanwhile; None where it does not tell.
+    """
+
+    status: int
+    seconds: float
+    cpu_seconds: float
+    peak_memory_mb: float
+    energy_joules: float | None
+
+
+class Children:
+    """Programs that were started from here and can be stopped together.
+
+    Args:
+        metered: Whether energy is counted, which makes sense if one program runs at a time.
+    """
+
+    def __init__(self, metered: bool = True) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._metered = metered
+        self.stopped = False
+
+    def run(self, command: Sequence[str], log: Path, threads: int, keep_open: Sequence[int] = ()) -> Outcome:
+        """Run a program to its end.
+
+        Args:
+            command: Program and arguments.
+            log: Takes what it prints, after what is there already.
+            threads: That its libraries may use.
+            keep_open: Descriptors that it inherits.
+        """
+        meter = EnergyMeter() if self._metered else None
+        start = time.perf_counter()
+        with log.open('ab') as file:
+            with self._lock:
+                if self.stopped:
+                    return Outcome(-15, 0.0, 0.0, 0.0, None)
+                file.write(f'$ {" ".join(command)}\n'.encode())
+                file.flush()
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env=_environment(threads),
+                    pass_fds=keep_open,
+                )
+                self._running.add(process)
+            try:
+                status, cpu_seconds, peak = _wait(process)
+            finally:
+                with self._lock:
+                    self._running.discard(process)
+        joules = None if meter is None else meter.joules()
+        return Outcome(status, time.perf_counter() - start, cpu_seconds, peak, joules)
+
+    def stop(self) -> None:
+        """Ask all of them to end, and let no other start; whoever waits for one sees it end."""
+        with self._lock:
+            self.stopped = True
+            running = list(self._running)
+            for process in running:
+                process.terminate()
+        end = time.monotonic() + _PATIENCE
+        while running and time.monotonic() < end:
+            with self._lock:
+                running = [process for process in running if process in self._running]
+            time.sleep(0.02)
+        for process in running:
+            process.kill()
+
+
+def _wait(process: subprocess.Popen[bytes]) -> tuple[int, float, float]:
+    """Wait for a child; gives its exit status, CPU seconds and peak of memory in MiB.
+
+    The peak in the child's resource usage starts at what its parent had when it was forked, so it is read from /proc
+    again and again: what is there never falls.
+    """
+    peak, pause = 0.0, 0.005
+    while True:
+        peak = max(peak, _resident_peak(process.pid))
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, usage.ru_utime + usage.ru_stime, peak or usage.ru_maxrss / 1024
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.5)
+
+
+def _resident_peak(pid: int) -> float:
+    """Largest resident set of a process so far, MiB; 0 where the system does not tell."""
+    try:
+        text = Path(f'/proc/{pid}/status').read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r'^VmHWM:\s+(\d+) kB', text, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def _environment(threads: int) -> Mapping[str, str]:
+    counts = dict.fromkeys(('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'), str(threads))
+    return {**os.environ, **counts}
+
+
+def last_words(log: Path, status: int) -> str:
+    """Say in one line why a program failed: the last line that names an error, else the last one.
+
+    Args:
+        log: What it printed.
+        status: Its exit status.
+    """
+    if status < 0:
+        return f'ended by signal {-status}'
+    with log.open('rb') as file:
+        file.seek(max(0, log.stat().st_size - _TAIL))
+        lines = [' '.join(line.split()) for line in file.read().decode(errors='replace').splitlines() if line.strip()]
+    own = lines[max((i for i, line in enumerate(lines) if line.startswith('$ ')), default=-1) + 1 :]
+    named = [line.removeprefix('error: ') for line in own if line.startswith('error: ')]
+    return (named or own or [f'exit status {status}'])[-1]

@@ -1,0 +1,70 @@
+"""Costs of a study's models, each measured once, while nothing else of the study runs."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from posescope.atomic import atomic_write
+from posescope.data.annotations import read_json
+from posescope.study.child_process import Children, last_words
+from posescope.study.commands import Commands
+from posescope.study.measured_cost import digest_of_model
+from posescope.study.study_folder import StudyFolder
+from posescope.study.survey import Trial
+
+__all__ = ['costs_of', 'measure_missing']
+
+
+def measure_missing(
+    folder: StudyFolder,
+    trials: Sequence[Trial],
+    commands: Commands,
+    threads: int,
+    report: Callable[[str], None] = lambda name: None,
+) -> None:
+    """Measure the models that have no cost yet; one that cannot be measured costs a line, not the study.
+
+    Runs that train the same architecture share a measurement.
+
+    Args:
+        folder: Of the study.
+        trials: All of them.
+        commands: ``measure`` does it.
+        threads: For the larger batch.
+        report: Called with each run's name before its model is measured.
+    """
+    children = Children()
+    for trial in trials:
+        path = _path(folder, trial)
+        if path is None or path.is_file() or trial.config is None or trial.record is None or not trial.record.done:
+            continue
+        report(trial.run.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        config = path.with_suffix('.py')
+        config.write_text(trial.config.text)
+        log = path.with_suffix('.log')
+        unfinished = path.with_suffix('.part')
+        outcome = children.run(
+            [*commands.measure, str(config), '--out', str(unfinished), '--threads', str(threads)], log, threads
+        )
+        if outcome.status == 0:
+            unfinished.replace(path)
+        else:
+            problem = {'problem': last_words(log, outcome.status)}
+            atomic_write(path, (json.dumps(problem, indent=1) + '\n').encode())
+
+
+def costs_of(folder: StudyFolder, trials: Sequence[Trial]) -> dict[str, dict[str, Any]]:
+    """Read what was measured: run -> ``exact`` and ``measured``, or ``problem``; runs without are left out."""
+    found = {}
+    for trial in trials:
+        path = _path(folder, trial)
+        if path is not None and path.is_file():
+            found[trial.run.name] = read_json(path, 'cost of a model')
+    return found
+
+
+def _path(folder: StudyFolder, trial: Trial) -> Path | None:
+    digest = None if trial.config is None else digest_of_model(trial.config.content)
+    return None if digest is None else folder.root / 'costs' / f'{digest}.json'

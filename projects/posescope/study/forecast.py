@@ -1,0 +1,134 @@
+"""What can be said before a study starts: how long it will take, and what it could find."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from posescope.evaluation.bootstrap import resample
+from posescope.evaluation.comparison import ALPHA
+from posescope.evaluation.seeds import LEAST_SEEDS
+from posescope.evaluation.significance import detectable_delta
+from posescope.study.checks import COMPARABLE
+from posescope.study.comparisons import matches_of, scenes
+from posescope.study.plan import ComparisonPlan, StudyPlan
+from posescope.study.study_folder import StudyFolder
+from posescope.study.survey import Trial
+
+__all__ = ['Detectable', 'detectable', 'expected_seconds', 'noise_of_plan']
+
+_PILOT_RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """Smallest true difference that a comparison finds with a probability of 80 %.
+
+    Attributes:
+        comparison: Its name.
+        delta: The difference; None if it cannot be told.
+        reason: Where it comes from, or why it cannot be told.
+    """
+
+    comparison: str
+    delta: float | None
+    reason: str
+
+
+def expected_seconds(plan: StudyPlan, trials: Sequence[Trial], workers: int = 1) -> float | None:
+    """Wall-clock seconds that are left, from what finished trials took.
+
+    A run's trials take what its finished seeds took (median), one without any what those of all runs took.
+
+    Returns:
+        Seconds; None until the first trial has finished.
+    """
+    finished = [trial for trial in trials if trial.finished(plan) and trial.record is not None]
+    if not finished:
+        return None
+    taken: dict[str, list[float]] = {}
+    for trial in finished:
+        taken.setdefault(trial.run.name, []).append(trial.record.seconds if trial.record else 0.0)
+    every = statistics.median(seconds for row in taken.values() for seconds in row)
+    missing = [trial for trial in trials if not trial.finished(plan)]
+    total = sum(statistics.median(taken[t.run.name]) if t.run.name in taken else every for t in missing)
+    return total / min(max(workers, 1), max(len(missing), 1))
+
+
+def detectable(plan: StudyPlan, folder: StudyFolder, trials: Sequence[Trial]) -> list[Detectable]:
+    """Say for every comparison what it could find with the seeds that are planned.
+
+    The noise is that of the study's ``noise``, else of what has finished: the variance between seeds is pooled over all
+    runs with two or more, the images' part is that of the two sides' first seeds.
+    """
+    spread: dict[tuple[str, str], tuple[float, int] | None] = {}
+    found = []
+    for one in plan.comparisons:
+        if not (plan.runs[one.run].train or plan.runs[one.control].train):
+            found.append(Detectable(one.name, None, 'known after the tests: given weights, no seeds'))
+            continue
+        key = one.split, one.criterion
+        if plan.noise is not None:
+            found.append(noise_of_plan(plan, one))
+            continue
+        if key not in spread:
+            spread[key] = _seed_variance(plan, one, trials)
+        found.append(_from_finished(plan, folder, trials, one, spread[key]))
+    return found
+
+
+def noise_of_plan(plan: StudyPlan, one: ComparisonPlan) -> Detectable:
+    """From the noise that the study declares."""
+    assert plan.noise is not None
+    return _answer(plan, one, plan.noise.seeds**2, plan.noise.images**2, 'from the noise that the study gives')
+
+
+def _from_finished(
+    plan: StudyPlan,
+    folder: StudyFolder,
+    trials: Sequence[Trial],
+    one: ComparisonPlan,
+    spread: tuple[float, int] | None,
+) -> Detectable:
+    if spread is None:
+        return Detectable(one.name, None, 'unknown until a run has two finished seeds, or the study gives noise=…')
+    sides = [matches_of(name, one.split, folder, trials) for name in (one.run, one.control)]
+    if not all(sides):
+        return Detectable(one.name, None, 'unknown until either side has a finished seed, or the study gives noise=…')
+    pair = [next(iter(side.values())) for side in sides]
+    drawn = resample(pair, _PILOT_RESAMPLES, 0, scenes(plan.splits[one.split], pair[0])).drawn
+    column = list(COMPARABLE).index(one.criterion)
+    of_images = float(np.nanvar(drawn[:, 0, column] - drawn[:, 1, column], ddof=1))
+    variance, df = spread
+    return _answer(plan, one, variance, of_images, f'from {df + 1} or more finished seeds')
+
+
+def _seed_variance(plan: StudyPlan, one: ComparisonPlan, trials: Sequence[Trial]) -> tuple[float, int] | None:
+    """Variance between seeds, pooled over runs, with its degrees of freedom; None if no run has two."""
+    squares, df = 0.0, 0
+    for name in plan.runs:
+        values = [
+            trial.record.metrics[one.split].get(one.criterion)
+            for trial in trials
+            if trial.run.name == name and trial.record is not None and one.split in trial.record.done
+        ]
+        known = np.array([value for value in values if value is not None], float)
+        if len(known) > 1:
+            squares += float(((known - known.mean()) ** 2).sum())
+            df += len(known) - 1
+    return (squares / df, df) if df else None
+
+
+def _answer(plan: StudyPlan, one: ComparisonPlan, of_seeds: float, of_images: float, source: str) -> Detectable:
+    """Add up both parts for the planned seeds; corrected for the number of comparisons as Holm's first step is."""
+    seeds = [len(plan.runs[name].seeds) if plan.runs[name].train else 0 for name in (one.run, one.control)]
+    parts = [(of_seeds / count, count - 1) for count in seeds if count]
+    variance = sum(part for part, _ in parts) + of_images
+    # The test will estimate the seeds' part anew, with the degrees of freedom of its own seeds (Satterthwaite).
+    squares = sum(part**2 / df for part, df in parts if df)
+    freedom = variance**2 / squares if squares else math.inf
+    delta = detectable_delta(math.sqrt(variance), freedom, alpha=ALPHA / len(plan.comparisons))
+    few = any(0 < count < LEAST_SEEDS for count in seeds)
+    return Detectable(one.name, delta, source + (f'; fewer than {LEAST_SEEDS} seeds claim nothing' if few else ''))

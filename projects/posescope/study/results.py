@@ -1,0 +1,123 @@
+"""``study.json`` and ``timing.json``: everything that a study found, as plain values."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from posescope.atomic import atomic_write
+from posescope.evaluation.comparison import Comparison
+from posescope.study.comparisons import row_of
+from posescope.study.plan import StudyPlan
+from posescope.study.ranking import Standing, rank, standing
+from posescope.study.record import WAITING
+from posescope.study.study_folder import StudyFolder
+from posescope.study.survey import Trial
+
+__all__ = ['study_content', 'timing_content', 'write_results']
+
+
+def study_content(
+    plan: StudyPlan, trials: Sequence[Trial], comparisons: Sequence[Comparison], costs: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Put together what does not depend on how often a study was stopped, nor on what a clock said.
+
+    Args:
+        plan: The study.
+        trials: All of them.
+        comparisons: In the plan's order.
+        costs: Run -> cost; only its ``exact`` part goes in.
+    """
+    pairs = zip(plan.comparisons, comparisons, strict=True)
+    ordered = sorted(trials, key=lambda trial: (list(plan.runs).index(trial.run.name), trial.seed))
+    return {
+        'name': plan.name,
+        'title': plan.title,
+        'criterion': plan.criterion,
+        'choose_on': plan.choose_on,
+        'compare_on': plan.compare_on,
+        'budget': _readable(plan.budget),
+        'runs': [_run(plan, trial, costs.get(trial.run.name, {})) for trial in ordered],
+        'means': [_standing(standing(plan, name, split, trials)) for split in plan.splits for name in plan.runs],
+        'chosen': _chosen(plan, trials),
+        'comparisons': [row_of(one, found) for one, found in pairs],
+    }
+
+
+def _run(plan: StudyPlan, trial: Trial, cost: Mapping[str, Any]) -> dict[str, Any]:
+    record, run = trial.record, trial.run
+    status = WAITING if record is None else record.status
+    return {
+        'name': run.name,
+        'config': run.config,
+        'options': _readable(run.options),
+        'seed': trial.seed,
+        'start': run.start,
+        'trained': run.train,
+        'finding': run.finding,
+        'controls': list(run.controls),
+        'note': run.note,
+        'status': status,
+        'reason': '' if record is None else record.reason,
+        'metrics': {}
+        if record is None
+        else {name: record.metrics[name] for name in plan.splits if name in record.done},
+        'calibration': None if record is None else record.calibration,
+        'cost': cost.get('exact'),
+    }
+
+
+def _standing(one: Standing) -> dict[str, Any]:
+    return asdict(one)
+
+
+def _chosen(plan: StudyPlan, trials: Sequence[Trial]) -> dict[str, Any] | None:
+    """The best run by its mean on the split of the choice; None if nothing is chosen or has finished."""
+    if plan.choose_on is None:
+        return None
+    best = rank(plan, trials)[0]
+    return None if best.mean is None else {**_standing(best), 'criterion': plan.criterion}
+
+
+def _readable(value: Any) -> Any:
+    """The same with texts for what JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _readable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def timing_content(plan: StudyPlan, trials: Sequence[Trial], costs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Put together what a clock, the system or an energy meter said, which no two studies agree on to the digit.
+
+    Args:
+        plan: The study.
+        trials: All of them.
+        costs: Run -> cost; its ``measured`` part, or why there is none.
+    """
+    runs = [
+        {
+            'name': trial.run.name,
+            'seed': trial.seed,
+            'training_seconds': trial.record.training_seconds,
+            'stages': {name: asdict(stage) for name, stage in trial.record.stages.items()},
+            'host': trial.record.host,
+            'versions': trial.record.versions,
+        }
+        for trial in trials
+        if trial.record is not None and trial.record.stages
+    ]
+    models = {name: cost.get('measured') or {'problem': cost.get('problem', '')} for name, cost in costs.items()}
+    return {'name': plan.name, 'runs': runs, 'models': models}
+
+
+def write_results(folder: StudyFolder, study: Mapping[str, Any], timing: Mapping[str, Any], markdown: str) -> None:
+    """Write the three files."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    for name, content in (('study.json', study), ('timing.json', timing)):
+        atomic_write(folder.root / name, (json.dumps(content, indent=1, allow_nan=False) + '\n').encode())
+    atomic_write(folder.root / 'study.md', markdown.encode())

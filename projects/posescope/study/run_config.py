@@ -1,0 +1,140 @@
+"""The config of one trial, resolved to plain text, and what identifies a trial."""
+
+import ast
+import copy
+import hashlib
+import inspect
+import pprint
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.runner import Runner
+
+from posescope.data.annotations import annotation_files
+from posescope.engine.config import load_config
+from posescope.errors import InputError, nearest
+from posescope.study.plan import RunPlan, StudyPlan
+
+__all__ = ['TrialConfig', 'digest_of_file', 'first_difference', 'resolve']
+
+_OF_RUNNER = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'work_dir', 'cfg'} | {'interpret'}
+"""What a config may be given although it does not have it yet."""
+
+
+@dataclass(frozen=True)
+class TrialConfig:
+    """A config without inheritance.
+
+    Attributes:
+        content: As plain dicts, lists, numbers and texts.
+        text: The same as a Python file.
+        digest: SHA-256 of the text, which is the same wherever the config is.
+    """
+
+    content: dict[str, Any]
+    text: str
+    digest: str
+
+
+def resolve(plan: StudyPlan, run: RunPlan) -> dict[int, TrialConfig]:
+    """Load a run's config and apply budget, options and seeds.
+
+    Returns:
+        A config for each seed.
+
+    Raises:
+        InputError: The config does not load, an option does not fit, or it holds what cannot be written down.
+    """
+    cfg = load_config(run.config)
+    for options, what in ((plan.budget, 'budget'), (run.options, 'options')):
+        for key in options:
+            first = key.partition('.')[0]
+            if first not in cfg and first not in _OF_RUNNER:
+                raise InputError(f'{what} {key}: config {run.config} has no {first} (nearest: {nearest(first, cfg)})')
+        try:
+            cfg.merge_from_dict(copy.deepcopy(options))
+        except (KeyError, TypeError, AssertionError, IndexError) as error:
+            raise InputError(f'{what} of config {run.config}: {" ".join(str(error).split())}') from error
+    content = _plain(cfg.to_dict())
+    content.pop('work_dir', None)  # where something is written changes nothing
+    if run.train:
+        _refuse_test_data(plan, content, run)
+    return {seed: _with_seed(content, run, seed) for seed in run.seeds}
+
+
+def _with_seed(content: dict[str, Any], run: RunPlan, seed: int) -> TrialConfig:
+    content = {**content, 'randomness': {**(content.get('randomness') or {}), 'seed': seed}}
+    text = ''.join(f'{key} = {pprint.pformat(value, width=120)}\n' for key, value in sorted(content.items()))
+    _check_text(text, run)
+    return TrialConfig(content, text, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _plain(value: Any) -> Any:
+    """Put classes as their full names, by which registries find them, and everything else as built-in types."""
+    if isinstance(value, Mapping):
+        return {key: _plain(value[key]) for key in value}
+    if isinstance(value, list | tuple):
+        plain = [_plain(one) for one in value]
+        return plain if isinstance(value, list) else tuple(plain)
+    return f'{value.__module__}.{value.__qualname__}' if isinstance(value, type) else value
+
+
+def _check_text(text: str, run: RunPlan) -> None:
+    """The text has to say what it was made from."""
+    try:
+        for statement in ast.parse(text).body:
+            ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f'config {run.config} holds what has no plain text: {error}') from error
+
+
+def _refuse_test_data(plan: StudyPlan, content: Mapping[str, Any], run: RunPlan) -> None:
+    """Training on what is tested is cheating; so is validating on it, as the best epoch would be chosen by it."""
+    test = plan.test_split
+    forbidden = {'train': list(plan.splits.values()), 'val': [test] if test is not None and plan.validate else []}
+    for phase, splits in forbidden.items():
+        files = {Path(path).resolve() for path in annotation_files(content.get(f'{phase}_dataloader'))}
+        for split in splits:
+            if split.annotations is not None and Path(split.annotations).resolve() in files:
+                cure = ' (validate=False skips validation)' if phase == 'val' else ''
+                raise InputError(
+                    f'{phase}_dataloader of config {run.config} reads split {split.name}: {split.annotations}{cure}'
+                )
+
+
+def first_difference(old: Any, new: Any, path: str = '') -> str:
+    """Say where two configs differ first, as ``key: old → new``; empty if they are equal."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return next(filter(None, _of_keys(old, new, path)), '')
+    # JSON keeps no difference between tuples and lists.
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+        rows = (first_difference(a, b, f'{path}.{i}') for i, (a, b) in enumerate(zip(old, new, strict=True)))
+        return next(filter(None, rows), '')
+    return '' if old == new else f'{path}: {_short(old)} → {_short(new)}'
+
+
+def _of_keys(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> Iterator[str]:
+    for key in dict.fromkeys([*old, *new]):
+        inner = f'{path}.{key}'.removeprefix('.')
+        if key not in old or key not in new:
+            yield f'{inner}: {"only now" if key in new else "no longer"}'
+        else:
+            yield first_difference(old[key], new[key], inner)
+
+
+def _short(value: Any) -> str:
+    text = ' '.join(repr(value).split())
+    return text if len(text) <= 40 else f'{text[:39]}…'
+
+
+def digest_of_file(path: Path) -> str | None:
+    """SHA-256 of a file's content; None if it is not there."""
+    if not path.is_file():
+        return None
+    with path.open('rb') as file:
+        found = hashlib.sha256()
+        while block := file.read(2**20):
+            found.update(block)
+    return found.hexdigest()

@@ -1,0 +1,129 @@
+"""A study with its folder: prepared, carried out, put together."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from posescope.errors import InputError
+from posescope.evaluation.bootstrap import Progress
+from posescope.study.checks import check_criterion
+from posescope.study.commands import Commands
+from posescope.study.comparisons import compare_all
+from posescope.study.costs import costs_of, measure_missing
+from posescope.study.engines.engine import Engine
+from posescope.study.host import threads_of
+from posescope.study.jobs import emit_jobs
+from posescope.study.markdown import markdown
+from posescope.study.plan import StudyPlan
+from posescope.study.progress import Report, carry_out
+from posescope.study.record import FAILED
+from posescope.study.results import study_content, timing_content, write_results
+from posescope.study.study_folder import StudyFolder
+from posescope.study.survey import Trial, redo, refuse_changed, survey
+
+__all__ = ['Study']
+
+
+class Study:
+    """A study in a folder.
+
+    ::
+
+        study = Study(read_study('configs/studies/mine.py'), Path('work_dirs/mine'), Commands.of_tools(Path('tools')))
+        with LocalEngine() as engine:
+            study.carry_out(engine)
+        found = study.put_together()
+
+    Args:
+        plan: What is to be done.
+        folder: Keeps records and results; it need not exist.
+        commands: Programs that do the work.
+        redone: Runs whose results are removed first.
+
+    Attributes:
+        trials: Every run with every seed.
+
+    Raises:
+        InputError: Something that ran was not what the plan says now, or a run starts from a file that does not exist.
+    """
+
+    def __init__(self, plan: StudyPlan, folder: Path, commands: Commands, redone: Sequence[str] = ()) -> None:
+        self.plan, self.folder, self.commands = plan, StudyFolder(folder), commands
+        redo(plan, self.folder, redone)
+        self.trials = survey(plan, self.folder)
+        refuse_changed(plan, self.folder, self.trials)
+        for trial in self.unfinished:
+            start = trial.run.start
+            if start is not None and trial.start is None and '://' not in start and not Path(start).is_file():
+                raise InputError(f'start {start} of run {trial.run.name} does not exist')
+
+    @property
+    def unfinished(self) -> list[Trial]:
+        """What is left to do."""
+        return [trial for trial in self.trials if not trial.finished(self.plan)]
+
+    @property
+    def failed(self) -> list[Trial]:
+        """What went wrong."""
+        return [trial for trial in self.unfinished if trial.record is not None and trial.record.status == FAILED]
+
+    def only(self, names: Sequence[str]) -> list[Trial]:
+        """Choose trials; see :meth:`posescope.study.plan.StudyPlan.named`."""
+        chosen = self.plan.named(names)
+        return [trial for trial in self.trials if (trial.run.name, trial.seed) in chosen]
+
+    def carry_out(
+        self, engine: Engine, trials: Sequence[Trial] | None = None, report: Report = lambda trial: None
+    ) -> None:
+        """Run what is not finished; see :func:`posescope.study.progress.carry_out`.
+
+        Args:
+            engine: Entered.
+            trials: Only these; None for all.
+            report: Called with each trial that came to an end.
+        """
+        carry_out(self.plan, self.folder, self.trials if trials is None else trials, engine, self.commands, report)
+
+    def emit_jobs(self, study: str) -> list[Path]:
+        """Write a script for every trial that is not finished; see :func:`posescope.study.jobs.emit_jobs`.
+
+        Args:
+            study: Path of the study's file.
+        """
+        return emit_jobs(self.plan, self.folder, self.trials, self.commands, study)
+
+    def measure_costs(self, report: Callable[[str], None] = lambda name: None) -> None:
+        """Measure models that have no cost yet; nothing else of the study should run meanwhile."""
+        if self.plan.cost:
+            threads = self.plan.threads or threads_of(1)
+            measure_missing(self.folder, self.trials, self.commands, threads, report)
+
+    def put_together(
+        self,
+        show: Callable[[str], Progress | None] = lambda name: None,
+        draw: Callable[[dict[str, Any], dict[str, Any]], list[str]] = lambda study, timing: [],
+    ) -> dict[str, Any]:
+        """Compare, and write ``study.json``, ``timing.json`` and ``study.md``.
+
+        Args:
+            show: Gives for a comparison's name what shows how far it is.
+            draw: Draws figures of both contents and returns their paths, relative to the folder.
+
+        Returns:
+            Content of ``study.json``.
+
+        Raises:
+            InputError: No run reports the criterion.
+        """
+        records = [trial.record for trial in self.trials if trial.record is not None]
+        reported = itertools.chain.from_iterable(
+            metrics for record in records for split, metrics in record.metrics.items() if split in record.done
+        )
+        check_criterion(self.plan.criterion, reported, self.plan.name)
+        costs = costs_of(self.folder, self.trials)
+        comparisons = compare_all(self.plan, self.folder, self.trials, show)
+        study = study_content(self.plan, self.trials, comparisons, costs)
+        timing = timing_content(self.plan, self.trials, costs)
+        write_results(self.folder, study, timing, markdown(study, timing, draw(study, timing)))
+        return study

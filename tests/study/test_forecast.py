@@ -1,0 +1,93 @@
+import math
+
+import pytest
+from scipy import stats
+
+from posescope.evaluation.bootstrap import resample
+from posescope.evaluation.matches_file import load_matches
+from posescope.study.forecast import detectable, expected_seconds
+from tests.study.small_study import SmallStudy
+
+
+def pair(small: SmallStudy, seeds: int = 5, **more: object) -> dict:
+    runs = [
+        {'name': 'nothing', 'config': small.config('nothing', 1.0), 'seeds': list(range(seeds))},
+        {
+            'name': 'changed',
+            'config': small.config('changed', 2.0),
+            'seeds': list(range(seeds)),
+            'controls': ['nothing'],
+        },
+    ]
+    return small.content(runs, **more)
+
+
+def test_from_noise_that_is_given(small: SmallStudy) -> None:
+    """By hand: without a part of the images it is that of Welch's test with 2 · (S - 1) degrees of freedom."""
+    study = small.study(pair(small, noise={'seeds': 0.01, 'images': 0.0}))
+    (found,) = detectable(study.plan, study.folder, study.trials)
+    expected = (stats.t.ppf(0.975, 8) + stats.t.ppf(0.8, 8)) * 0.01 * math.sqrt(2 / 5)
+    assert found.delta == pytest.approx(expected)
+    many = small.study(pair(small, noise={'seeds': 0.0, 'images': 0.004}))
+    (found,) = detectable(many.plan, many.folder, many.trials)
+    assert found.delta == pytest.approx((1.959964 + 0.841621) * 0.004, rel=1e-5)
+    assert 'claim nothing' not in found.reason
+
+
+def test_corrected_for_the_number_of_comparisons(small: SmallStudy) -> None:
+    content = pair(small, noise={'seeds': 0.0, 'images': 0.004})
+    content['comparisons'] = [{'name': 'more', 'run': 'changed', 'control': 'nothing', 'criterion': 'coco/AP .5'}]
+    study = small.study(content)
+    found = detectable(study.plan, study.folder, study.trials)
+    assert [one.comparison for one in found] == ['more', 'changed against nothing']
+    assert found[0].delta == pytest.approx((stats.norm.ppf(1 - 0.05 / 4) + stats.norm.ppf(0.8)) * 0.004)
+
+
+def test_few_seeds_are_named(small: SmallStudy) -> None:
+    study = small.study(pair(small, seeds=3, noise={'seeds': 0.01, 'images': 0.01}))
+    assert 'fewer than 5 seeds claim nothing' in detectable(study.plan, study.folder, study.trials)[0].reason
+
+
+def test_from_what_has_finished(small: SmallStudy) -> None:
+    small.save_matches({1.0: 5, 2.0: 5})
+    content = pair(small)
+    study = small.study(content)
+    assert detectable(study.plan, study.folder, study.trials)[0].delta is None
+    small.run({**content, 'runs': [{**run, 'seeds': [0, 1]} for run in content['runs']]})
+    study = small.study(content)
+    (found,) = detectable(study.plan, study.folder, study.trials)
+    values = {
+        name: [
+            trial.record.metrics['test']['coco/AP'] for trial in study.trials if trial.run.name == name and trial.record
+        ]
+        for name in ('nothing', 'changed')
+    }
+    of_seeds = sum((a - b) ** 2 / 2 for a, b in values.values()) / 2
+    matches = [study.folder.trial(name, 0) / 'test/matches.npz' for name in ('changed', 'nothing')]
+    drawn = resample([load_matches(path).matches for path in matches], 200).drawn[:, :, 0]
+    of_images = (drawn[:, 0] - drawn[:, 1]).var(ddof=1)
+    variance = 2 * of_seeds / 5 + of_images
+    df = variance**2 / (2 * (of_seeds / 5) ** 2 / 4)
+    assert found.delta == pytest.approx((stats.t.ppf(0.975, df) + stats.t.ppf(0.8, df)) * math.sqrt(variance))
+
+
+def test_given_weights_have_no_forecast(small: SmallStudy) -> None:
+    content = pair(small)
+    for run in content['runs']:
+        run.update(train=False, start='https://somewhere/x.pth')
+    study = small.study(content)
+    assert detectable(study.plan, study.folder, study.trials)[0].delta is None
+
+
+def test_expected_time_is_that_of_finished_seeds(small: SmallStudy) -> None:
+    content = pair(small, seeds=3)
+    study = small.study(content)
+    assert expected_seconds(study.plan, study.trials) is None
+    small.run({**content, 'runs': [{**content['runs'][0], 'seeds': [0, 1]}]})
+    study = small.study(content)
+    records = [trial.record for trial in study.trials if trial.record is not None]
+    assert len(records) == 2
+    records[0].stages, records[1].stages = {'train': records[0].stages['train']}, {'train': records[1].stages['train']}
+    records[0].stages['train'].seconds, records[1].stages['train'].seconds = 10.0, 30.0
+    assert expected_seconds(study.plan, study.trials) == 4 * 20
+    assert expected_seconds(study.plan, study.trials, workers=2) == 2 * 20

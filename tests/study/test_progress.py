@@ -1,0 +1,284 @@
+"""What becomes of single trials, and of those that depend on them."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posescope.errors import InputError
+from posescope.study.engines import EngineLostError, LocalEngine
+from posescope.study.record import read_record
+from tests.study.fake_programs import digest
+from tests.study.small_study import SmallStudy, started
+
+
+def statuses(found: dict[str, Any]) -> dict[tuple[str, int], str]:
+    return {(run['name'], run['seed']): run['status'] for run in found['runs']}
+
+
+def weights(seed: int, skill: float, epochs: int, start: str = 'scratch') -> str:
+    """What the fake training ends in, computed here."""
+    for number in range(1, epochs + 1):
+        start = digest(start, seed, number, skill)
+    return start
+
+
+def test_a_broken_run_fails_alone(small: SmallStudy) -> None:
+    runs = [
+        {'name': 'gone', 'config': 'gone.py'},
+        {'name': 'diverged', 'config': small.config('diverged', 1.0, broken=True)},
+        {'name': 'follows', 'config': small.config('good', 1.0), 'start': 'diverged'},
+        {'name': 'good', 'config': small.config('good', 1.0), 'seeds': [0, 1]},
+    ]
+    study = small.study(small.content(runs))
+    reported = []
+    with LocalEngine() as engine:
+        study.carry_out(engine, report=lambda trial: reported.append(trial.label))
+    found = study.put_together()
+    assert statuses(found) == {
+        ('gone', 0): 'failed', ('diverged', 0): 'failed', ('follows', 0): 'failed', ('good', 0): 'finished',
+        ('good', 1): 'finished',
+    }  # fmt: skip
+    reasons = {run['name']: run['reason'] for run in found['runs'] if run['reason']}
+    assert reasons['gone'] == 'config gone.py does not exist'
+    assert reasons['diverged'] == 'train: the loss is not finite at iteration 3'
+    assert reasons['follows'] == f'its start diverged seed 0 failed: {reasons["diverged"]}'
+    assert sorted(reported) == ['diverged seed 0', 'follows seed 0', 'gone seed 0', 'good seed 0', 'good seed 1']
+    assert [trial.label for trial in study.failed] == ['gone seed 0', 'diverged seed 0', 'follows seed 0']
+    text = (study.folder.root / 'study.md').read_text()
+    assert '2 of 5 trainings and tests are finished.' in text
+    assert f'- **diverged, seed 0: failed**: {reasons["diverged"]}' in text
+
+
+def test_mended_runs_are_run_and_finished_ones_are_not(small: SmallStudy) -> None:
+    runs = [
+        {'name': 'broken', 'config': small.config('broken', 1.0, broken=True)},
+        {'name': 'good', 'config': small.config('good', 1.0)},
+    ]
+    small.run(small.content(runs))
+    small.config('broken', 1.0)
+    found = small.run(small.content(runs))
+    assert set(statuses(found).values()) == {'finished'}
+    assert started(small.folder / 'work/runs/good/seed0', 'train') == 1
+    assert started(small.folder / 'work/runs/good/seed0', 'test') == 2
+    assert started(small.folder / 'work/runs/broken/seed0', 'train') == 1, 'its folder was cleared'
+
+
+def test_runs_start_from_runs(small: SmallStudy) -> None:
+    runs = [
+        {'name': 'changed', 'config': small.config('changed', 2.0), 'start': 'base', 'controls': ['nothing']},
+        {'name': 'nothing', 'config': small.config('nothing', 1.0), 'start': 'base'},
+        {'name': 'base', 'config': small.config('base', 1.0, epochs=3), 'seeds': [7]},
+        {'name': 'each', 'config': small.config('each', 3.0), 'start': 'nothing'},
+    ]
+    found = small.run(small.content(runs, seeds=[0, 1]))
+    assert set(statuses(found).values()) == {'finished'}
+    base = weights(7, 1.0, 3)
+    for name, skill in (('changed', 2.0), ('nothing', 1.0)):
+        for seed in (0, 1):
+            path = small.folder / f'work/runs/{name}/seed{seed}/train/epoch_2.pth'
+            assert path.read_text() == weights(seed, skill, 2, base)
+    expected = weights(1, 3.0, 2, weights(1, 1.0, 2, base))
+    assert (small.folder / 'work/runs/each/seed1/train/epoch_2.pth').read_text() == expected
+
+
+def test_given_weights_are_only_tested(small: SmallStudy) -> None:
+    (small.folder / 'given.pth').write_text('weights')
+    run = {'name': 'given', 'config': small.config('a', 1.0), 'train': False, 'start': str(small.folder / 'given.pth')}
+    found = small.run(small.content([run]))
+    assert statuses(found) == {('given', 0): 'finished'}
+    assert started(small.folder / 'work/runs/given/seed0', 'train') == 0
+    luck = int(digest('weights', 'test')[:6], 16) / 16**6
+    assert found['runs'][0]['metrics']['test']['coco/AP'] == pytest.approx(0.4 + 0.01 * luck)
+
+
+def test_weights_that_are_not_there(small: SmallStudy) -> None:
+    run = {'name': 'given', 'config': small.config('a', 1.0), 'train': False, 'start': 'below/given.pth'}
+    with pytest.raises(InputError, match=r'start below/given\.pth of run given does not exist'):
+        small.study(small.content([run]))
+
+
+def test_a_changed_run_is_refused_until_it_is_told_to_run_again(small: SmallStudy) -> None:
+    runs = [
+        {'name': 'a', 'config': small.config('a', 1.0)},
+        {'name': 'b', 'config': small.config('b', 2.0), 'start': 'a'},
+    ]
+    before = small.run(small.content(runs))
+    small.config('a', 1.5)
+    message = r'run a seed 0 was finished with another config than .*a.py is now \(model.skill: 1.0 → 1.5\); --redo a '
+    with pytest.raises(InputError, match=message):
+        small.study(small.content(runs))
+    with pytest.raises(InputError, match='run b seed 0 was finished with other weights to start from than a holds'):
+        small.study(small.content(runs), redone=['a'])
+    with pytest.raises(InputError, match='--redo c: the study has no such run'):
+        small.study(small.content(runs), redone=['c'])
+    after = small.run(small.content(runs), redone=['a', 'b'])
+    assert set(statuses(after).values()) == {'finished'}
+    assert after['runs'][0]['metrics'] != before['runs'][0]['metrics']
+    assert after['runs'][1]['metrics'] != before['runs'][1]['metrics']
+
+
+def test_other_data_are_refused(small: SmallStudy) -> None:
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0)}])
+    small.run(content)
+    (small.folder / 'test.json').write_text('{"images": [1]}')
+    with pytest.raises(InputError, match='run a seed 0 was tested on other annotations of split test'):
+        small.study(content)
+
+
+def test_another_split_is_only_tested(small: SmallStudy) -> None:
+    run = {'name': 'a', 'config': small.config('a', 1.0)}
+    content = small.content([run])
+    test = content['splits'].pop('test')
+    found = small.run({**content, 'choose_on': None})
+    assert list(found['runs'][0]['metrics']) == ['dev']
+    content['splits']['test'] = test
+    found = small.run(content)
+    assert list(found['runs'][0]['metrics']) == ['dev', 'test']
+    folder = small.folder / 'work/runs/a/seed0'
+    assert (started(folder, 'train'), started(folder, 'test')) == (1, 2)
+
+
+def test_records_are_enough_to_go_on_elsewhere(small: SmallStudy) -> None:
+    """Nothing but records and matches is copied, and the config's data lie elsewhere by then."""
+    small.save_matches({1.0: 1, 2.0: 1})
+    runs = [
+        {'name': 'a', 'config': small.config('a', 1.0)},
+        {'name': 'b', 'config': small.config('b', 2.0), 'controls': ['a']},
+    ]
+    content = small.content(runs, cost=True)
+    expected = small.run(content)
+    for path in (small.folder / 'work').rglob('*'):
+        if path.name in ('record.json', 'matches.npz') or path.parent.name == 'costs':
+            copy = small.folder / 'elsewhere' / path.relative_to(small.folder / 'work')
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    study = small.study(content, 'elsewhere')
+    assert study.unfinished == []
+    assert study.put_together() == expected
+    record = (small.folder / 'elsewhere/runs/a/seed0/record.json').read_text()
+    assert str(small.folder / 'work') not in record
+    assert len(record) < 5000
+
+
+def test_stopping_leaves_what_the_next_call_goes_on_with(small: SmallStudy) -> None:
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0, epochs=40, pause=0.05)}])
+    study = small.study(content)
+    folder = study.folder.trial('a', 0)
+
+    def interrupt_soon() -> None:
+        while not (folder / 'train/epoch_3.pth').is_file():
+            time.sleep(0.01)
+        engine._children.stop()
+
+    engine = LocalEngine()
+    threading.Thread(target=interrupt_soon).start()
+    with engine:
+        study.carry_out(engine)
+    record = read_record(folder / 'record.json')
+    assert (record.status, record.reason, record.done) == ('running', '', [])
+    small.config('a', 1.0, epochs=40)  # another pause is another config
+    with pytest.raises(InputError, match='was begun with another config'):
+        small.study(content)
+    small.config('a', 1.0, epochs=40, pause=0.05)
+    small.run(content)
+    assert (folder / 'train/epoch_40.pth').read_text() == weights(0, 1.0, 40)
+    assert '--resume' in (folder / 'run.log').read_text()
+    assert read_record(folder / 'record.json').stages['train'].attempts == 2
+
+
+def test_an_exception_stops_programs(small: SmallStudy) -> None:
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0, pause=60)}])
+    study = small.study(content)
+    start = time.monotonic()
+
+    def interrupt() -> None:
+        while not (study.folder.trial('a', 0) / 'run.log').is_file():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    def enter() -> None:
+        with LocalEngine() as engine:
+            engine.submit(study.trials[0].task(study.plan, study.folder, study.commands, 1))
+            interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        enter()
+    assert time.monotonic() - start < 5
+
+
+def test_two_studies_do_not_do_the_same_work(small: SmallStudy) -> None:
+    """The second waits for the first, and then finds nothing to do."""
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0, pause=0.2)}])
+    waited = []
+
+    def one() -> None:
+        study = small.study(content)
+        with LocalEngine(waiting=lambda task: waited.append(task.name)) as engine:
+            study.carry_out(engine)
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert waited == ['a']
+    assert started(small.folder / 'work/runs/a/seed0', 'train') == 1
+
+
+class LostEngine:
+    """Goes away after its first trial."""
+
+    threads = 1
+
+    def __init__(self) -> None:
+        self._inner = LocalEngine()
+        self._count = 0
+
+    def __enter__(self) -> 'LostEngine':
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._inner.__exit__(None, None, None)
+
+    def submit(self, task: Any) -> Any:
+        self._count += 1
+        future = self._inner.submit(task)
+        if self._count > 1:
+            future.cancel()
+            future = type(future)()
+            future.set_exception(EngineLostError('the cluster went away'))
+        return future
+
+
+def test_records_outlive_an_engine(small: SmallStudy) -> None:
+    runs = [{'name': name, 'config': small.config('a', 1.0)} for name in 'ab']
+    content = small.content(runs)
+    study = small.study(content)
+    with pytest.raises(EngineLostError, match='went away'), LostEngine() as engine:
+        study.carry_out(engine)
+    found = small.run(content)
+    assert set(statuses(found).values()) == {'finished'}
+    for name in 'ab':
+        assert started(Path(small.folder / f'work/runs/{name}/seed0'), 'train') == 1
+
+
+def test_calibration_and_cost_that_fail_cost_a_line(small: SmallStudy) -> None:
+    run = {'name': 'a', 'config': small.config('a', 1.0)}
+    found = small.run(small.content([run], calibrate=True, cost=True))
+    assert found['runs'][0]['calibration']['joints'] == {'slope': 0.5, 'brier': 0.1, 'ece': 0.05, 'ece_noise': None}
+    assert not (small.folder / 'work/runs/a/seed0/dev/predictions.pkl').exists()
+    assert found['runs'][0]['cost'] == {'input_size': [96, 128], 'parameters': 10**6, 'multiply_adds': 10**8}
+    (small.folder / 'given').write_text('weights')
+    broken = {
+        'name': 'b', 'config': small.config('b', 1.0, broken=True), 'train': False, 'start': str(small.folder / 'given')
+    }  # fmt: skip
+    found = small.run(small.content([broken], cost=True), 'other')
+    assert found['runs'][0]['status'] == 'finished'
+    assert found['runs'][0]['cost'] is None
+    timing = json.loads((small.folder / 'other/timing.json').read_text())
+    assert timing['models']['b'] == {'problem': 'the model cannot be built'}

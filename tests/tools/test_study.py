@@ -1,0 +1,188 @@
+"""tools/study.py with fake programs, and once with the real ones."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from posescope.study import Commands
+from tests.conftest import ROOT
+from tests.drawn_people import write_drawn_coco
+from tests.small_config import write_small_config
+from tests.study.small_study import COMMANDS, SmallStudy, started
+from tools.study import main
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallStudy:
+    """A folder for studies of fake programs, which the tool uses."""
+    monkeypatch.setattr(Commands, 'of_tools', lambda folder: COMMANDS)
+    return SmallStudy(tmp_path)
+
+
+def written(small: SmallStudy, **more: object) -> list[str]:
+    """A study file with two runs, and where it goes."""
+    runs = [
+        {'name': 'nothing', 'config': small.config('nothing', 1.0)},
+        {'name': 'changed', 'config': small.config('changed', 2.0), 'controls': ['nothing'], 'note': 'A try.'},
+    ]
+    content = small.content(runs, seeds=[0, 1], title='Does it help?', **more)
+    (small.folder / 'study.py').write_text(f'study = {content!r}\n')
+    return [str(small.folder / 'study.py'), '--work-dir', str(small.folder / 'work')]
+
+
+def test_a_study_says_what_it_does_and_what_it_found(small: SmallStudy, capsys: pytest.CaptureFixture) -> None:
+    small.save_matches({1.0: 2, 2.0: 2})
+    options = written(small, noise={'seeds': 0.01, 'images': 0.01}, calibrate=True, cost=True)
+    assert main([*options, '--dry-run']) == 0
+    before = capsys.readouterr().out
+    assert 'Does it help?' in before
+    assert 'Expected time: unknown until the first run has ended.' in before
+    assert 'Least detectable difference of changed against nothing (80 % power): 0.0' in before
+    assert not (small.folder / 'work').exists()
+    assert main(options) == 0
+    shown = capsys.readouterr()
+    found = json.loads((small.folder / 'work/study.json').read_text())
+    delta = found['comparisons'][0]['delta_ap']
+    assert f'changed against nothing: coco/AP {delta:+.4f}' in shown.out
+    assert 'no claim: fewer than 5 seeds' in shown.out
+    assert 'best on dev: changed' in shown.out
+    assert 'changed seed 1: coco/AP on dev 0.5' in shown.err
+    assert ' left' in shown.err
+    text = (small.folder / 'work/study.md').read_text()
+    for figure in ('forest', 'costs', 'error_budgets', 'calibration'):
+        assert (small.folder / f'work/figures/{figure}.png').stat().st_size > 5000
+        assert f'(figures/{figure}.png)' in text
+    assert 'changed: A try.' in text
+    assert '| changed | 2 | 0.5' in text
+    assert '| 2.00 | 0.100 | 2.5 | 80 |' in text
+
+
+def test_resume_goes_on_and_nothing_is_overwritten(small: SmallStudy, capsys: pytest.CaptureFixture) -> None:
+    options = written(small)
+    assert main([*options, '--only', 'nothing:0']) == 0
+    assert not (small.folder / 'work/study.json').exists()
+    capsys.readouterr()
+    assert main(options) == 2
+    assert 'holds a study already: --resume goes on' in capsys.readouterr().err
+    assert main([*options, '--resume']) == 0
+    assert 'for 3 trainings and tests' in capsys.readouterr().out
+    assert main([*options, '--resume']) == 0
+    assert 'Nothing is left to run.' in capsys.readouterr().out
+    assert started(small.folder / 'work/runs/nothing/seed0', 'train') == 1
+    assert main([*options, '--redo', 'nothing']) == 0
+    assert started(small.folder / 'work/runs/nothing/seed0', 'train') == 1, 'its log began anew'
+    for more in (['--dry-run'], ['--workers', '0'], ['--only', 'nobody']):
+        main([*options, '--redo', 'changed', *more])
+    record = json.loads((small.folder / 'work/runs/changed/seed0/record.json').read_text())
+    assert record['stages']['train']['attempts'] == 1
+
+
+def test_a_failed_run_is_said_at_the_end(small: SmallStudy, capsys: pytest.CaptureFixture) -> None:
+    options = written(small)
+    small.config('nothing', 1.0, broken=True)
+    assert main(options) == 1
+    error = capsys.readouterr().err
+    assert error.splitlines()[-2:] == [
+        f'nothing seed {seed} failed: train: the loss is not finite at iteration 3' for seed in (0, 1)
+    ]
+    found = json.loads((small.folder / 'work/study.json').read_text())
+    assert [run['status'] for run in found['runs']] == ['failed', 'failed', 'finished', 'finished']
+    assert main([*options, '--resume', '--only', 'changed']) == 0
+    assert main([*options, '--resume', '--only', 'nothing']) == 1
+
+
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        (['--only', 'nothin'], '--only nothin: the study has no such run (nearest: nothing:'),
+        (['--only', 'nothing:7'], '--only nothing:7: the study has no such run'),
+        (['--redo', 'changd'], '--redo changd: the study has no such run (nearest: changed'),
+        (['--workers', '0'], '--workers 0: it takes at least one'),
+        (['--ray-address', 'auto'], '--ray-address is for --engine ray'),
+    ],
+)
+def test_bad_options_are_one_line(
+    small: SmallStudy, more: list[str], message: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([*written(small), *more]) == 2
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1
+    assert message in error
+    assert not list((small.folder).glob('work/runs/*/seed*/record.json'))
+
+
+def test_a_criterion_that_nobody_reports_is_found_at_the_end(small: SmallStudy, capsys: pytest.CaptureFixture) -> None:
+    options = written(small, criterion='oks/meen')
+    assert main(options) == 2
+    assert 'no run reports criterion oks/meen (nearest: oks/mean' in capsys.readouterr().err.splitlines()[-1]
+    assert main([*written(small, criterion='oks/mean'), '--resume']) == 0
+    assert started(small.folder / 'work/runs/nothing/seed0', 'train') == 1
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_stops_its_programs(small: SmallStudy, number: signal.Signals) -> None:
+    options = written(small)
+    small.config('nothing', 1.0, pause=60)
+    tool = subprocess.Popen(
+        [sys.executable, '-m', 'tests.study.drive_study', *options], stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    log = small.folder / 'work/runs/nothing/seed0/run.log'
+    while not log.is_file():
+        assert tool.poll() is None
+        time.sleep(0.05)
+    os.kill(tool.pid, number)
+    _, error = tool.communicate(timeout=20)
+    assert tool.returncode == 130
+    assert error.splitlines()[-1] == 'error: interrupted; --resume goes on from the last checkpoint'
+    record = json.loads(log.with_name('record.json').read_text())
+    assert record['status'] == 'running'
+
+
+@pytest.mark.long
+def test_real_programs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Two models of a thousandth of the usual size, trained for a moment, tested, calibrated, measured, looked into."""
+    files = {
+        name: write_drawn_coco(tmp_path / name, num_images=count, people=1)
+        for name, count in (('train', 4), ('dev', 3), ('test', 4))
+    }
+    more = ''.join(
+        f"{loader}_dataloader['dataset'].update(ann_file={str(files[split])!r}, data_prefix=dict(img={folder!r}))\n"
+        f'{loader}_evaluator = dict(ann_file={str(files[split])!r})\n'
+        for loader, split in (('train', 'train'), ('val', 'dev'), ('test', 'dev'))
+        for folder in [f'{tmp_path / split}/']
+    )
+    config = write_small_config(tmp_path / 'small.py', tmp_path, epochs=2, more=more)
+    runs = [
+        {'name': 'nothing', 'config': str(config), 'interpret': True},
+        {'name': 'faster', 'config': str(config), 'start': 'nothing', 'controls': ['nothing'],
+         'options': {'optim_wrapper.optimizer.lr': 0.01}},
+    ]  # fmt: skip
+    splits = {name: {'annotations': str(files[name]), 'images': str(tmp_path / name)} for name in ('dev', 'test')}
+    content = {'name': 'real', 'splits': splits, 'choose_on': 'dev', 'resamples': 100, 'threads': 1, 'runs': runs}
+    (tmp_path / 'study.py').write_text(f'study = {content!r}\n')
+    work = tmp_path / 'work'
+    assert main([str(tmp_path / 'study.py'), '--work-dir', str(work)]) == 0, capsys.readouterr().err
+    found = json.loads((work / 'study.json').read_text())
+    assert [run['status'] for run in found['runs']] == ['finished'] * 2
+    for run in found['runs']:
+        assert set(run['metrics']) == {'dev', 'test'}
+        assert 0 <= run['metrics']['test']['coco/AP'] <= 1
+        assert run['cost']['parameters'] > 1000
+    one = found['comparisons'][0]
+    assert one['verdict'].startswith('no claim: fewer than 50 images')
+    values = {run['name']: run['metrics']['test']['coco/AP'] for run in found['runs']}
+    assert one['delta_ap'] == pytest.approx(values['faster'] - values['nothing'])
+    timing = json.loads((work / 'timing.json').read_text())
+    assert timing['runs'][0]['training_seconds'] > 0
+    assert 100 < timing['runs'][0]['stages']['train']['peak_memory_mb'] < 4000
+    assert timing['models']['nothing']['latency'][1]['milliseconds'] > 0
+    assert (work / 'runs/nothing/seed0/dev/features').is_dir()
+    assert not (work / 'runs/faster/seed0/dev/features').exists()
+    assert (work / 'figures/learning_curves.png').is_file()

@@ -1,0 +1,244 @@
+#!/usr/bin/env python
+"""Carry out a study: train, test and compare a matrix of runs and seeds, resume after any stop, say what it cost."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import posescope  # noqa: F401  makes MMPose importable
+from posescope.engine.command import command
+from posescope.errors import InputError
+from posescope.study import Commands, Study, StudyFolder, StudyPlan, read_study
+from posescope.study.engines import Engine, EngineLostError, LocalEngine
+from posescope.study.forecast import detectable, expected_seconds
+from posescope.study.record import FAILED, FINISHED, WAITING
+from posescope.study.survey import Trial
+
+DESCRIPTION = """\
+Carry out a study: a Python file that lists runs, each with a config, seeds and controls, the splits they are tested on,
+and the comparisons that will be made. What is missing is trained and tested, what is finished is never run again.
+
+  tools/study.py configs/studies/smoke_rendered.py --dry-run        # what would run, how long, what it could find
+  tools/study.py configs/studies/smoke_rendered.py
+  tools/study.py configs/studies/smoke_rendered.py --resume         # go on after a stop, with the same results
+  tools/study.py STUDY --workers 2                                  # two at a time, the cores divided
+  tools/study.py STUDY --engine ray --ray-address auto              # on the machines of a Ray cluster
+  tools/study.py STUDY --emit jobs                                  # scripts for SLURM and the like; --resume merges
+
+A study file, explained in docs/studies.md:
+
+  study = dict(
+      name='mine',
+      splits=dict(
+          dev=dict(annotations='data/rendered_people/annotations/dev.json', images='data/rendered_people/dev'),
+          test=dict(annotations='data/rendered_people/annotations/test.json', images='data/rendered_people/test'),
+      ),
+      choose_on='dev',
+      seeds=[0, 1, 2, 3, 4],
+      runs=[
+          dict(name='nothing', config='configs/selection/rendered/default.py'),
+          dict(name='changed', config='configs/mine.py', controls=['nothing'], finding='findings.json#inversion'),
+      ],
+  )
+
+The work dir gets study.md, study.json, timing.json (everything that a clock said), figures, and runs/<run>/seed<k>/
+with a small record.json and a run.log each. Exit status: 0 if all is finished, 1 if a run failed, 2 on bad input.
+"""
+
+
+def main_parser() -> argparse.ArgumentParser:
+    """Options of this tool."""
+    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('study', metavar='STUDY', help='Python file with study = dict(…)')
+    parser.add_argument('--work-dir', type=Path, metavar='D', help='folder of the study, default work_dirs/<its name>')
+    parser.add_argument('--resume', action='store_true', help='go on with the study in the work dir')
+    parser.add_argument(
+        '--redo', action='append', default=[], metavar='RUN', help='run it again, also if it is finished'
+    )
+    parser.add_argument('--only', action='append', default=[], metavar='RUN[:SEED]', help='carry out just this; repeat')
+    parser.add_argument('--engine', choices=['local', 'ray'], default='local', help='default %(default)s')
+    parser.add_argument('--workers', type=int, default=1, metavar='N', help='runs at a time here, default %(default)s')
+    parser.add_argument(
+        '--ray-address', metavar='ADDRESS', help='of a Ray cluster, or auto; default: one on this machine'
+    )
+    parser.add_argument('--emit', choices=['jobs'], help='write job scripts instead of running anything')
+    parser.add_argument('--dry-run', action='store_true', help='say what would be done, and stop')
+    return parser
+
+
+def make_engine(args: argparse.Namespace) -> Engine:
+    """Make the engine that the options ask for."""
+    if args.ray_address is not None and args.engine != 'ray':
+        raise InputError('--ray-address is for --engine ray')
+    if args.engine == 'ray':
+        from posescope.study.engines.ray_cluster import RayEngine
+
+        return RayEngine(args.ray_address, args.workers)
+    return LocalEngine(args.workers, lambda task: print(f'waiting for another process on {task.name} seed {task.seed}'))
+
+
+def print_plan(study: Study, workers: int) -> None:
+    """Say what will be done, how long it will take, and what it could find."""
+    from rich.console import Console
+    from rich.table import Table
+
+    plan = study.plan
+    table = Table(title=plan.title or plan.name, title_justify='left')
+    for heading in ('run', 'config', 'seeds', 'finished', 'starts from', 'controls', 'finding'):
+        table.add_column(heading)
+    for run in plan.runs.values():
+        own = [trial for trial in study.trials if trial.run.name == run.name]
+        done = sum(trial.finished(plan) for trial in own)
+        cells = [run.start or '', ', '.join(run.controls), run.finding or '']
+        seeds = ' '.join(map(str, run.seeds)) if run.train else 'not trained'
+        table.add_row(run.name, run.config, seeds, f'{done} of {len(own)}', *cells)
+    console = Console()
+    if not console.is_terminal:  # a file or a pipe has no width, and half a row is no use
+        console.width = 160
+    console.print(table)
+    lines = [f'Tested on {", ".join(plan.splits)}; ' + _use_of_splits(plan)]
+    seconds = expected_seconds(plan, study.trials, workers)
+    if not study.unfinished:
+        lines.append('Nothing is left to run.')
+    elif seconds is None:
+        lines.append('Expected time: unknown until the first run has ended.')
+    else:
+        lines.append(f'Expected time: {_duration(seconds)} for {len(study.unfinished)} trainings and tests.')
+    for one in detectable(plan, study.folder, study.trials):
+        value = '' if one.delta is None else f'{one.delta:.4f}, '
+        lines.append(f'Least detectable difference of {one.comparison} (80 % power): {value}{one.reason}.')
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _use_of_splits(plan: StudyPlan) -> str:
+    choice = 'nothing is chosen' if plan.choose_on is None else f'{plan.criterion} on {plan.choose_on} chooses'
+    count = len(plan.comparisons)
+    return f'{choice}; {count} declared comparison{"" if count == 1 else "s"}.'
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    return f'{seconds:.0f} s' if minutes < 2 else f'{minutes:.0f} min' if minutes < 120 else f'{minutes / 60:.1f} h'
+
+
+def carry_out(study: Study, trials: Sequence[Trial], engine: Engine, workers: int) -> None:
+    """Run what is missing, with a line for each that ends and a bar for all."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    missing = [trial for trial in trials if not trial.finished(study.plan)]
+    if not missing:
+        return
+    columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        whole = bar.add_task('runs', total=len(missing))
+
+        def report(trial: Trial) -> None:
+            bar.advance(whole)
+            left = expected_seconds(study.plan, study.trials, workers)
+            ending = f', {_duration(left)} left' if left else ''
+            console.print(f'{trial.label}: {_result(study.plan, trial)}{ending}', highlight=False, soft_wrap=True)
+
+        try:
+            with engine:
+                study.carry_out(engine, missing, report)
+        except EngineLostError as error:
+            raise EngineLostError(f'{error}; the records are intact, --resume goes on') from error
+
+
+def _result(plan: StudyPlan, trial: Trial) -> str:
+    record = trial.record
+    if record is None or record.status not in (FINISHED, FAILED):
+        return 'stopped; --resume goes on'
+    if record.status == FAILED:
+        return f'failed: {record.reason}'
+    value = record.metrics.get(plan.inner_split, {}).get(plan.criterion)
+    return f'{plan.criterion} on {plan.inner_split} {"undefined" if value is None else f"{value:.3f}"}'
+
+
+def finish(study: Study) -> dict[str, Any]:
+    """Measure costs, compare, draw, and write everything down."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from posescope.report.study_figures import write_figures
+
+    console = Console(stderr=True)
+    study.measure_costs(lambda name: console.print(f'measuring what {name} costs', highlight=False))
+
+    def show(name: str) -> Any:
+        return lambda loop: track(
+            loop, description=name, console=console, transient=True, disable=not console.is_terminal
+        )
+
+    root = study.folder.root
+    return study.put_together(show, lambda content, timing: write_figures(root, content, timing))
+
+
+def print_results(study: Study, found: dict[str, Any]) -> None:
+    """Say where the results are, what they say in one line each, and what failed."""
+    for one in found['comparisons']:
+        if one['delta_ap'] is None:
+            print(f'{one["name"]}: {one["verdict"]}')
+        else:
+            interval = '' if one['low'] is None else f' ({one["low"]:+.4f} to {one["high"]:+.4f})'
+            found_on = f'{one["delta_ap"]:+.4f}{interval} on {one["split"]}'
+            print(f'{one["name"]}: {one["criterion"]} {found_on}: {one["verdict"]}')
+    if found['chosen'] is not None:
+        print(f'best on {found["chosen"]["split"]}: {found["chosen"]["name"]}, {found["chosen"]["mean"]:.3f}')
+    print(f'written to {study.folder.root}: study.md, study.json, timing.json, figures')
+    for trial in study.unfinished:
+        status = WAITING if trial.record is None else trial.record.status
+        reason = '' if trial.record is None or not trial.record.reason else f': {trial.record.reason}'
+        print(f'{trial.label} {status}{reason}', file=sys.stderr)
+
+
+def _stop(signum: int, frame: Any) -> None:
+    """A machine that is shut down, or a job that ran out of time, stops programs as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out a study as the command line says.
+
+    Args:
+        argv: Options without the program's name; None takes those of this process.
+
+    Returns:
+        Exit status.
+    """
+    args = main_parser().parse_args(argv)
+    plan = read_study(args.study)
+    root = args.work_dir or Path('work_dirs') / plan.name
+    goes_on = args.resume or args.redo or args.emit or args.dry_run
+    if not goes_on and not StudyFolder(root).is_new():
+        raise InputError(f'{root} holds a study already: --resume goes on with it, --redo RUN runs one again')
+    plan.named(args.only)
+    engine = make_engine(args)
+    # From here on --redo has removed what it was told to, so everything that could be wrong was looked at before.
+    study = Study(plan, root, Commands.of_tools(Path(__file__).resolve().parent), [] if args.dry_run else args.redo)
+    trials = study.only(args.only)
+    if not args.only:
+        print_plan(study, args.workers)
+    if args.emit:
+        scripts = study.emit_jobs(args.study)
+        print(f'{len(scripts)} scripts in {root / "jobs"}; its README says how to run them')
+        return 0
+    if args.dry_run:
+        return 0
+    signal.signal(signal.SIGTERM, _stop)
+    carry_out(study, trials, engine, args.workers)
+    if args.only:
+        return 0 if all(trial.finished(plan) for trial in trials) else 1
+    print_results(study, finish(study))
+    return 1 if study.unfinished else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
