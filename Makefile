@@ -12,13 +12,15 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 # A stamp carries the checksum of what it was made from, so that a changed requirement installs again.
 RUNTIME := $(shell cat requirements/runtime.txt requirements/openmmlab.txt setup.py pyproject.toml | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/.installed-$(RUNTIME)
-extra_stamp = $(VENV)/.$(1)-$(RUNTIME)-$(shell cat requirements/$(1).txt requirements/peers.txt requirements/render.txt | cksum | cut -d' ' -f1)
+extra_stamp = $(VENV)/.$(1)-$(RUNTIME)-$(shell cat requirements/$(1).txt requirements/peers.txt requirements/render.txt requirements/ray.txt | cksum | cut -d' ' -f1)
 TEST_STAMP := $(call extra_stamp,tests)
 LINT_STAMP := $(call extra_stamp,lint)
 # What `make demo` trains, and where it leaves everything.
 DEMO := configs/selection/rendered/default.py
 DEMO_OUT ?= work_dirs/demo
 DEMO_DATA := data/rendered_people/annotations/dev.json
+# The picture that it explains, and where the person on it is.
+DEMO_PICTURE := data/rendered_people/dev/000200009.jpg --bbox 29,38,138,262
 WEIGHTS := work_dirs/weights/movenet-thunder.pth work_dirs/weights/movenet-lightning.pth
 QUICK := not long and not network and not crash
 # One thread a process: threads that compete for two cores make everything many times slower.
@@ -64,6 +66,7 @@ demo: $(STAMP)
 	    --dump $(DEMO_OUT)/predictions.pkl --interpret
 	$(PY) tools/draw_predictions.py $(DEMO_OUT)/predictions.pkl --num 12 --out $(DEMO_OUT)/predictions.png
 	$(PY) tools/show_store.py $(DEMO_OUT)/features
+	$(PY) tools/explain.py $(DEMO) "$$(cat $(DEMO_OUT)/last_checkpoint)" $(DEMO_PICTURE) --out $(DEMO_OUT)/explanation
 	$(PY) tools/diagnose.py $(DEMO_DATA) $(DEMO_OUT)/predictions.pkl --out $(DEMO_OUT)/diagnosis >/dev/null
 	$(PY) -c 'import json, sys; found = json.load(open(sys.argv[1])); print("AP %.3f (%.3f to %.3f) on rendered people it \
 	has not seen; pictures in %s" % (*(found["coco/AP" + end] for end in ("", "/low", "/high")), sys.argv[2]))' \

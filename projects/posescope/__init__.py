@@ -25,8 +25,14 @@ if find_spec('mmpose') is None:
         stacklevel=2,
     )
 else:
+    from mmpose.registry import HOOKS
+
     from posescope import data, engine, evaluation, models  # noqa: F401
     from posescope.capture import hooks  # noqa: F401
+    from posescope.compat.lazy_registry import import_on_first_use
+
+    for _hook in ('attribution_hook', 'dependency_hook', 'probe_hook'):
+        import_on_first_use(HOOKS, f'posescope.explain.hooks.{_hook}')
 
 __all__ = ['__version__', 'open_store']
 

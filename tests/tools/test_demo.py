@@ -27,7 +27,9 @@ def test_make_runs_these_tools_one_after_the_other() -> None:
     plan = subprocess.run(['make', '-n', 'demo'], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert plan.index('tools/train.py') < plan.index('tools/test.py') < plan.index('tools/draw_predictions.py')
     assert plan.index('tools/test.py') < plan.index('tools/diagnose.py')
-    assert plan.count(str(DEFAULT.relative_to(ROOT))) == 2
+    assert plan.index('tools/test.py') < plan.index('tools/explain.py')
+    assert plan.count(str(DEFAULT.relative_to(ROOT))) == 3
+    assert (ROOT / plan.split('tools/explain.py')[1].split('"')[2].split()[0]).is_file(), 'the picture is there'
 
 
 def test_a_short_demo_ends_with_numbers_and_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from posescope.capture.eager_mode import EagerMode
 from posescope.errors import InputError
+from posescope.explain.memory import halving
 from posescope.explain.pose_function import PoseFunction
 from posescope.explain.targets.bound import BoundTarget
 
@@ -19,7 +20,8 @@ class Method(ABC):
     """Tells for each pixel of the input how much it speaks for a joint's target.
 
     Args:
-        batch_size: How many crops go through the model at once. It bounds memory, and changes no result.
+        batch_size: How many crops go through the model at once. It bounds memory, and changes no result. Where memory
+            does not suffice all the same, it is halved, which is warned of.
 
     Attributes:
         name: As it stands in a config.
@@ -71,13 +73,20 @@ class Method(ABC):
         self._check(function, inputs, bound, wanted)
         inputs = inputs.detach().to(function.device, torch.float32)
         with function.frozen(), EagerMode(function.model):
-            maps = self.maps(function, inputs, bound, wanted)
+            maps = self._maps_that_fit(function, inputs, bound, wanted)
         valid = bound.valid[:, wanted, None, None].to(maps.device)
         return torch.where(valid, maps.detach().float(), 0.0).contiguous()
 
     @abstractmethod
     def maps(self, function: PoseFunction, inputs: Tensor, bound: BoundTarget, joints: list[int]) -> Tensor:
         """Compute the maps, (N, K, H, W), while the model's parameters are frozen."""
+
+    def _maps_that_fit(self, function: PoseFunction, inputs: Tensor, bound: BoundTarget, joints: list[int]) -> Tensor:
+        def run(batch_size: int) -> Tensor:
+            self.batch_size = batch_size
+            return self.maps(function, inputs, bound, joints)
+
+        return halving(run, self.batch_size, f"method '{self.name}'")[0]
 
     def _check(self, function: PoseFunction, inputs: Tensor, bound: BoundTarget, joints: list[int]) -> None:
         if function.kind not in self.kinds:

@@ -1,0 +1,231 @@
+"""Explain people: run them, fix what is asked of each joint, and let methods attribute it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from posescope.capture.stages import stages_of
+from posescope.errors import InputError
+from posescope.explain.attribution.method import Method, chunks
+from posescope.explain.attribution.registry import METHODS, build_method
+from posescope.explain.attribution.spatial_layer import find_spatial_layer
+from posescope.explain.crops import Crops
+from posescope.explain.outputs import Outputs
+from posescope.explain.pose import Pose
+from posescope.explain.pose_function import PoseFunction
+from posescope.explain.targets import BoundTarget, Target, build_target, default_target
+from posescope.explain.targets.registry import target_names
+
+__all__ = ['Explainer', 'Seen', 'build_methods']
+
+FAST, GENERAL = 'hirescam', 'integrated_gradients'
+"""Methods where none is named: one that takes a backward pass a joint, and one for models without maps."""
+_NEED_LABELS = ('against_truth', 'likelihood')
+_NEED_OTHERS = 'against_person'
+
+
+@dataclass(frozen=True)
+class Seen:
+    """People as an unperturbed run saw them.
+
+    Attributes:
+        crops: P people.
+        pose: What was decoded.
+        bound: The target, bound to them.
+        values: (P, K) float32, the target.
+    """
+
+    crops: Crops
+    pose: Pose
+    bound: BoundTarget
+    values: Tensor
+
+    def __len__(self) -> int:
+        """Number of people P."""
+        return len(self.crops)
+
+
+class Explainer:
+    """Attributes joints of people to pixels by one or several methods.
+
+    Args:
+        function: The model.
+        methods: Methods or their names; None for :data:`FAST`, or :data:`GENERAL` where no map leads to the head.
+        target: A target or its name; None for the one that asks for least, see
+            :func:`~posescope.explain.targets.default_target`.
+        joints: Names of joints; None for all.
+        layer: Where methods of those that are named look that take a layer; None for the last stage of the backbone,
+            see :func:`last_stage`.
+        batch_size: Crops at once.
+
+    Attributes:
+        methods: By name.
+        target: The target.
+        joints: Indices of the J joints that are explained.
+
+    Raises:
+        InputError: Something does not exist, or means nothing for this model.
+    """
+
+    def __init__(
+        self,
+        function: PoseFunction,
+        methods: Sequence[str | Method] | None = None,
+        target: str | Target | None = None,
+        joints: list[str] | None = None,
+        layer: str | None = None,
+        batch_size: int = 16,
+    ) -> None:
+        self.function, self.batch_size = function, batch_size
+        self.joints = function.joint_indices(joints)
+        if target is None:
+            self.target = default_target(function.kind)
+        else:
+            self.target = build_target(target) if isinstance(target, str) else target
+        self.target.check(function)
+        usual = last_stage(function) if layer is None else None
+        wanted = [default_method(function, layer or usual)] if methods is None else methods
+        self.methods = {method.name: method for method in build_methods(wanted, layer, batch_size, usual)}
+        for name, method in self.methods.items():
+            if not method.valid_for(function.kind, self.target.name, getattr(method, 'layer', None)):
+                valid = [other for other, kind in METHODS.items() if kind.valid_for(function.kind, self.target.name)]
+                raise InputError(
+                    f"method '{name}' means nothing for target '{self.target.name}' of a {function.kind} head; for it "
+                    f'there are {", ".join(valid)}'
+                )
+
+    @torch.no_grad()
+    def look(self, crops: Crops, same_picture: bool = False) -> Seen:
+        """Run people and fix the target.
+
+        Args:
+            crops: P people; labels that they have are used by targets that need them.
+            same_picture: Whether all are in one picture, so that one can be told from another.
+
+        Raises:
+            InputError: The target needs labels or another person, and there are none.
+        """
+        parts = [self.function(crops.inputs[some]) for some in chunks(len(crops), self.batch_size)]
+        outputs = joined(parts)
+        pose = self.function.decode(outputs)
+        name, truth, other = self.target.name, None, None
+        if name in _NEED_LABELS:
+            truth = crops.truth
+            if truth is None:
+                without = [each for each in target_names(self.function.kind) if each not in _NEED_LABELS]
+                raise InputError(
+                    f"target '{name}' needs labels, which a photograph does not have; without them there are "
+                    f'{", ".join(without)}'
+                )
+        if name == _NEED_OTHERS:
+            if not same_picture or len(crops) < 2:
+                raise InputError(f"target '{name}' needs another person in the same picture, and there is one alone")
+            other = places_of_nearest(crops, pose)
+        bound = self.target.bind(self.function, outputs, pose, truth=truth, other=other)
+        return Seen(crops, pose, bound, bound.score(outputs))
+
+    def maps(self, seen: Seen, person: int, method: str) -> Tensor:
+        """Attribute a person's joints.
+
+        Args:
+            seen: Of :meth:`look`.
+            person: Which of them.
+            method: Name of a method.
+
+        Returns:
+            (J, H, W) float32 on the CPU, signed, pixels of the input.
+        """
+        alone = seen.bound.of_people(torch.tensor([person]))
+        inputs = seen.crops.inputs[person : person + 1]
+        return self.methods[method].attribute(self.function, inputs, alone, self.joints)[0].cpu()
+
+    def residual(self, seen: Seen, person: int, method: str, maps: Tensor) -> Tensor | None:
+        """How far maps (J, H, W) are from complete: (J,); None where the method does not promise it."""
+        residual = getattr(self.methods[method], 'residual', None)
+        if residual is None:
+            return None
+        alone = seen.bound.of_people(torch.tensor([person]))
+        inputs = seen.crops.inputs[person : person + 1]
+        with self.function.frozen():
+            found: Tensor = residual(self.function, inputs, alone, maps[None].to(inputs.device), self.joints)
+        return found[0].cpu()
+
+
+def build_methods(
+    methods: Sequence[str | Method], layer: str | None = None, batch_size: int = 16, usual_layer: str | None = None
+) -> tuple[Method, ...]:
+    """Make methods from their names; what is a method already stays.
+
+    Args:
+        methods: Methods or names.
+        layer: Where those look that are made here and take a layer.
+        batch_size: Of those that are made here.
+        usual_layer: Where they look if ``layer`` is None.
+
+    Raises:
+        InputError: There is no such method, one is there twice, or none of them takes the layer.
+    """
+    made: list[Method] = []
+    for method in methods:
+        if isinstance(method, str):
+            at_layer = method in METHODS and METHODS[method].takes_layer
+            options = {'layer': layer or usual_layer} if at_layer else {}
+            method = build_method(method, batch_size=batch_size, **options)
+        made.append(method)
+    names = [method.name for method in made]
+    if not names or len(set(names)) < len(names):
+        raise InputError(f'methods={names} has to name one or more different ones of {", ".join(METHODS)}')
+    if layer is not None and not any(method.takes_layer for method in made):
+        with_layer = [name for name, kind in METHODS.items() if kind.takes_layer]
+        raise InputError(
+            f"layer '{layer}' is of no use to {', '.join(names)}; methods that look at a layer: {', '.join(with_layer)}"
+        )
+    return tuple(made)
+
+
+def default_method(function: PoseFunction, layer: str | None = None) -> str:
+    """Name the method for a model where none was named: :data:`FAST` where it finds a map, at a layer or by itself."""
+    return FAST if layer is not None or _gives_map(function) else GENERAL
+
+
+def last_stage(function: PoseFunction) -> str | None:
+    """Name the last stage of the backbone if it gives one map.
+
+    There maps tell what a joint is seen by. In networks that enlarge their maps again, those before the head have few
+    channels, and cells that look at little more than the joint itself.
+    """
+    try:
+        stage = stages_of(function.model)[-1]
+    except InputError:
+        return None
+    return stage if _gives_map(function, stage) else None
+
+
+def _gives_map(function: PoseFunction, layer: str | None = None) -> bool:
+    width, height = function.input_size
+    try:
+        find_spatial_layer(function, torch.zeros(1, 3, height, width, device=function.device), layer)
+    except InputError:
+        return False
+    return True
+
+
+def joined(parts: list[Outputs]) -> Outputs:
+    """Put outputs of several batches together."""
+    names = [name for name, _ in parts[0].tensors()]
+    return Outputs(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
+def places_of_nearest(crops: Crops, pose: Pose) -> Tensor:
+    """For each of P people of one picture, the joints of the one whose joints lie nearest, in pixels of the own input.
+
+    Returns:
+        (P, K, 2).
+    """
+    in_image = crops.in_image(pose.places)
+    apart = np.linalg.norm(in_image[:, None] - in_image[None], axis=-1).mean(-1)
+    np.fill_diagonal(apart, np.inf)
+    return crops.in_input(in_image[apart.argmin(1)])

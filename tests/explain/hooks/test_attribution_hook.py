@@ -1,0 +1,160 @@
+"""What the hook writes is what methods say of the same people."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from mmengine.config import Config
+from mmengine.runner import Runner
+from safetensors.numpy import load_file
+
+from posescope.capture.interpret import add_interpretation
+from posescope.engine.launch import adapt
+from posescope.errors import InputError
+from posescope.evaluation.diagnosis.skeleton import skeleton_of_metainfo
+from posescope.explain.attribution import BoneFrames
+from posescope.explain.explanation import Explainer
+from posescope.explain.explanation_content import person_content
+from posescope.explain.hooks.attribution_hook import AttributionHook
+from posescope.explain.pose_function import PoseFunction
+from tests.capture.model_runs import QuickConfig, build_run, run_config
+from tests.drawn_people import write_drawn_coco
+from tests.explain.hooks.traces import traces
+from tests.small_config import write_small_config
+
+JOINTS = ['nose', 'left_wrist']
+METHODS = ['hirescam']
+HOOK = {'type': 'AttributionHook', 'method': METHODS, 'joints': JOINTS}
+
+
+@pytest.fixture(scope='module')
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Annotations of four people in two pictures."""
+    return write_drawn_coco(tmp_path_factory.mktemp('four'), num_images=2)
+
+
+@pytest.fixture
+def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Draw next to nothing, where pictures themselves are not tested."""
+    for name in ('explanation_figures.draw_joint_maps', 'pictures.draw_bone_average'):
+        monkeypatch.setattr(f'posescope.explain.{name}', lambda *args, **options: Figure((1, 1)))
+    return
+
+
+def test_a_test_writes_what_methods_say(people: Path, tmp_path: Path) -> None:
+    config = run_config('resnet', people, tmp_path, flip=True)
+    config.interpret = {'hooks': [{**HOOK, 'people': 3, 'pictures': 1, 'batch_size': 2}]}
+    add_interpretation(config)
+    runner = build_run(config)
+    runner.test()
+    folder = tmp_path / 'attribution'
+    assert {path.name for path in folder.glob('*.png')} == {
+        f'{what}_{method}.png' for what in ('1_1', 'bone_relative') for method in METHODS
+    }
+    content = json.loads((folder / 'explanation.json').read_text())
+    assert content['maps'] == 'pixels of the input'
+    who = [(person['image_id'], person['person_id'], Path(person['picture']).name) for person in content['people']]
+    assert who == [(1, 1, '000001.png'), (2, 3, '000002.png'), (2, 4, '000002.png')]  # of four, evenly spaced
+
+    dataset = runner.test_loop.dataloader.dataset
+    function = PoseFunction(runner.model, skeleton_of_metainfo(dataset.metainfo))
+    explainer = Explainer(function, METHODS, joints=JOINTS)
+    seen = explainer.look(function.batch([dataset[index] for index in (0, 2, 3)]))
+    found = load_file(folder / 'maps.safetensors')
+    frames = {method: BoneFrames(function.skeleton) for method in explainer.methods}
+    for person in range(3):
+        maps = {method: explainer.maps(seen, person, method) for method in explainer.methods}
+        expected = json.loads(json.dumps(person_content(explainer, seen, person, maps)))
+        for joint in JOINTS:
+            written = content['people'][person]['joints'][joint]['methods']['hirescam']
+            wanted = expected['joints'][joint]['methods']['hirescam']
+            assert written['positive'] == pytest.approx(wanted['positive'], rel=1e-3)
+            assert written['centre'] == pytest.approx(wanted['centre'], rel=1e-3)
+        for method, values in maps.items():
+            frames[method].add(values[None], seen.pose.places[person : person + 1], [0, 9])
+            if person == 0:
+                for number, joint in enumerate(JOINTS):
+                    close(found[f'1_1/{method}/{joint}'], values[number].numpy())
+    for method, frame in frames.items():
+        for joint, index in (('nose', 0), ('left_wrist', 9)):
+            close(found[f'bone_relative/{method}/{joint}'], frame.average().mean[index].numpy())
+    assert len(found) == 4
+
+
+def close(found: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.nanmax(np.abs(expected)))
+
+
+@pytest.mark.usefixtures('quick_pictures')
+def test_a_training_writes_every_few_epochs_and_nothing_else_changes(people: Path, tmp_path: Path) -> None:
+    path = write_small_config(tmp_path / 'config.py', people.parent)
+    config = QuickConfig(Config.fromfile(path).to_dict())
+    config.update(work_dir=str(tmp_path), log_level='ERROR', experiment_name='attributed')
+    adapt(config)
+    runner = Runner.from_cfg(config)
+    hook = AttributionHook('saliency', people=2, pictures=1, interval=2, photograph=False)
+    hook.before_train(runner)
+    runner.model.train()
+    runner.model.backbone.bn1.eval()  # one that somebody froze
+    before = traces(runner)
+    for epoch in range(4):
+        runner.train_loop._epoch = epoch
+        hook.after_train_epoch(runner)
+    assert traces(runner) == before
+    assert [folder.name for folder in sorted(tmp_path.glob('attribution*'))] == [
+        'attribution_epoch_2',
+        'attribution_epoch_4',
+    ]
+    assert (tmp_path / 'attribution_epoch_4' / 'explanation.json').is_file()
+    assert 'saliency' in next(iter(load_file(tmp_path / 'attribution_epoch_2' / 'maps.safetensors')))
+
+
+def test_what_cannot_be_explained_is_refused_before_the_test(people: Path, tmp_path: Path) -> None:
+    for name, hook, complaint in (
+        ('bottomup', HOOK, 'BottomupPoseEstimator with AssociativeEmbeddingHead cannot be explained'),
+        ('resnet', {**HOOK, 'target': 'displacement'}, 'means nothing for the heatmap head'),
+        ('resnet', {**HOOK, 'method': 'hirescan'}, 'nearest: hirescam'),
+    ):
+        runner = build_run(run_config(name, people, tmp_path, [hook]))
+        runner.test_loop.evaluator.process = None
+        with pytest.raises(InputError, match=complaint):
+            runner.test()
+    assert not list(tmp_path.glob('attribution*'))
+
+
+@pytest.mark.parametrize(
+    ('options', 'complaint'),
+    [
+        ({'pepole': 3}, r"has no option 'pepole' \(nearest: people"),
+        ({'people': 0}, 'people=0 is not a whole number of 1 or more'),
+        ({'pictures': -1}, 'pictures=-1'),
+        ({'interval': 1.5}, r'interval=1\.5'),
+        ({'batch_size': True}, 'batch_size=True'),
+    ],
+)
+def test_options_that_make_no_sense(options: dict, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        AttributionHook(**options)
+
+
+def test_trainings_that_cannot_be_looked_at(people: Path, tmp_path: Path) -> None:
+    sampler = "dict(type='InfiniteSampler', shuffle=True)"
+    path = write_small_config(tmp_path / 'config.py', people.parent, iterations=4, sampler=sampler)
+    config = QuickConfig(Config.fromfile(path).to_dict())
+    config.update(work_dir=str(tmp_path), log_level='ERROR', experiment_name='iterations')
+    adapt(config)
+    runner = Runner.from_cfg(config)
+    with pytest.raises(InputError, match='AttributionHook: interval=1 counts epochs'):
+        AttributionHook(interval=1).before_train(runner)
+    AttributionHook().before_train(runner)
+
+
+def test_torch_is_left_alone() -> None:
+    """A hook can be made before anything else, from the config alone."""
+    state = torch.get_rng_state()
+    AttributionHook(**{key: value for key, value in HOOK.items() if key != 'type'})
+    assert torch.equal(torch.get_rng_state(), state)
