@@ -5,16 +5,36 @@ from posescope.capture.narrowing import narrowed
 from posescope.errors import CaptureError
 
 
-def test_copies_contiguously() -> None:
+def test_copies_keep_the_order_of_axes_in_memory() -> None:
+    maps = torch.randn(2, 3, 4, 5)
+    for given in (maps, maps.to(memory_format=torch.channels_last), maps.permute(3, 0, 2, 1)):
+        copy = narrowed(given, torch.float16, 'layer')
+        assert copy.stride() == given.stride()
+        assert torch.equal(copy, given.half())
+        same = narrowed(given, None, 'layer')
+        assert same.dtype == torch.float32
+        before = given.clone()
+        given.zero_()
+        assert torch.equal(same, before)
+        given.copy_(before)
+
+
+def test_copies_of_parts_fill_their_memory() -> None:
+    maps = torch.randn(2, 6, 4, 5).to(memory_format=torch.channels_last)
+    for given in (maps[:, ::2], maps[1:, :, 1:3], maps[:, :1].expand(2, 6, 4, 5), maps[0, 0, 0, 0]):
+        copy = narrowed(given, torch.float16, 'layer')
+        assert torch.equal(copy, given.half())
+        assert copy.untyped_storage().nbytes() == 2 * given.numel()
+
+
+@pytest.mark.parametrize('place', [(0, 0, 0, 0), (1, 2, 3, 4), (0, 2, 1, 0)])
+@pytest.mark.parametrize('value', [7e4, -7e4])
+def test_one_value_anywhere_is_noticed(place: tuple[int, ...], value: float) -> None:
     maps = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
-    copy = narrowed(maps, torch.float16, 'layer')
-    assert copy.is_contiguous()
-    assert torch.equal(copy, maps.half())
-    same = narrowed(maps, None, 'layer')
-    assert same.dtype == torch.float32
-    before = maps.clone()
-    maps.zero_()
-    assert torch.equal(same, before)
+    maps[place] = value
+    for given in (maps, maps.contiguous(), maps.permute(3, 1, 0, 2)):
+        with pytest.raises(CaptureError, match=r'layer reaches 7e\+04'):
+            narrowed(given, torch.float16, 'layer')
 
 
 def test_whole_numbers_stay() -> None:

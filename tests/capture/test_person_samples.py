@@ -6,8 +6,8 @@ from mmengine.structures import InstanceData
 from mmpose.datasets.transforms import PackPoseInputs
 from mmpose.structures import PoseDataSample
 
-from posescope.capture.person_samples import crops_with_udp, pack_rotation, read_people
-from posescope.errors import InputError
+from posescope.capture.person_samples import crops_with_udp, pack_rotation, read_batch, read_people
+from posescope.errors import CaptureError, InputError
 
 
 def sample(**meta) -> PoseDataSample:
@@ -48,6 +48,35 @@ def test_a_whole_image(ids) -> None:
     assert row.key == (3, None)
     assert row.bbox.tolist() == [0, 0, 200, 160]
     assert row.keypoints.shape == (0, 2)
+
+
+def test_a_batch_is_its_people() -> None:
+    whole = sample(id=[1], img_id='street', bbox_rotation=5.0)
+    for samples in ([sample(), sample(id=8, bbox_rotation=np.array([30.0]))], [whole], []):
+        batch = read_batch(samples, ('plain',), udp=True)
+        assert len(batch) == len(samples)
+        for row, given in enumerate(samples):
+            (alone,) = read_people([given], ('plain',), udp=True)
+            for name in alone.__dataclass_fields__:
+                np.testing.assert_array_equal(getattr(batch[row], name), getattr(alone, name), err_msg=name)
+    assert batch.keys == []
+
+
+def test_numbers_are_kept_as_precise_as_they_were() -> None:
+    given = sample(input_center=np.array([1 / 3, 60.0]), input_scale=np.float32([75, 100]))
+    given.pred_instances.keypoints += 1 / 3
+    batch = read_batch([given], ('plain',))
+    assert batch.keypoints.dtype == batch.bboxes.dtype == batch.scores.dtype == np.float32
+    assert batch.input_centers.dtype == batch.input_scales.dtype == np.float64
+    assert batch.input_centers[0, 0] == 1 / 3
+    np.testing.assert_array_equal(batch.keypoints, given.pred_instances.keypoints.astype(np.float32))
+
+
+def test_people_with_other_joints() -> None:
+    other = sample(id=8)
+    other.pred_instances.keypoints = other.pred_instances.keypoints[:, :5]
+    with pytest.raises(CaptureError, match='equally many keypoints'):
+        read_batch([sample(), other], ('plain',))
 
 
 def test_what_is_not_packed_is_named() -> None:

@@ -20,7 +20,7 @@ from tools.train import main as run_train
 FIXED = "\ntrain_dataloader['dataset']['pipeline'] = [*train_pipeline[:2], *train_pipeline[5:]]"
 
 
-@pytest.mark.parametrize('num_workers', [0, 2])
+@pytest.mark.parametrize('num_workers', [0, pytest.param(2, marks=pytest.mark.long)])
 def test_training_losses_are_those_of_mmengines_runner(tmp_path: Path, drawn_coco: Path, num_workers: int) -> None:
     config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=2, num_workers=num_workers, more=FIXED)
     assert run_train([str(config), '--work-dir', str(tmp_path / 'ours')]) == 0

@@ -108,6 +108,7 @@ def test_number_of_workers_does_not_change_the_losses(tmp_path: Path, drawn_coco
     assert losses[0] == losses[1]
 
 
+@pytest.mark.long
 def test_an_unseeded_run_resumes_with_the_seed_that_it_drew(tmp_path: Path, drawn_coco: Path) -> None:
     more = '\nrandomness = dict(seed=None)'
     config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=2, more=more)

@@ -120,7 +120,7 @@ def test_a_config_tells_how_dumped_people_are_scored(files: tuple[Path, Path, Pa
     assert typed == plain
 
 
-@pytest.mark.parametrize('which', [1, 2])
+@pytest.mark.parametrize('which', [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_config_tells_whether_annotated_areas_count(
     files: tuple[Path, Path, Path], tmp_path: Path, which: int
 ) -> None:

@@ -1,6 +1,6 @@
 """Samples and maps that follow from their ids alone, so that every process draws the same."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,14 @@ def draw_maps(samples: Sequence[Sample]) -> dict[str, NDArray]:
     drawn = [np.random.default_rng(hash_of(*sample.key)) for sample in samples]
     maps = np.array([generator.normal(size=(5, 8, 6)) for generator in drawn], np.float32)
     return {'backbone[0]': maps, 'backbone[0]@mirrored': maps[..., ::-1], 'head': maps.mean((2, 3))}
+
+
+def channels_last(maps: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """The same values, maps lying in memory as (N, H, W, C)."""
+    return {
+        name: np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) if array.ndim == 4 else array
+        for name, array in maps.items()
+    }
 
 
 def batches(samples: Sequence[Sample], size: int = 4) -> Iterator[Sequence[Sample]]:

@@ -6,7 +6,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import BinaryIO
 
-from posescope.capture.store import tensor_file
+from posescope.capture.store import file_bytes
 from posescope.capture.store.writer import StoreWriter
 from tests.capture.store.drawn_samples import IDENTITY, draw_maps, draw_sample, write_store
 
@@ -16,9 +16,10 @@ PEOPLE = 47
 def write_slowly(folder: Path, ready: Connection, rank: int = 0, world: int = 1) -> None:
     sync, replace = os.fsync, os.replace
 
-    def slow_write(file: BinaryIO, content: bytes | memoryview) -> None:
-        view = memoryview(content)
-        for part in (view[: len(view) // 2], view[len(view) // 2 :]):
+    def slow_write(file: BinaryIO, content: memoryview) -> None:
+        half = len(content) // 2
+        half -= half % 4096 if len(content) >= 8192 else 0  # whole blocks, where it passes the cache by
+        for part in (content[:half], content[half:]):
             file.write(part)
             time.sleep(0.0005)
 
@@ -26,7 +27,7 @@ def write_slowly(folder: Path, ready: Connection, rank: int = 0, world: int = 1)
         sync(descriptor)
         time.sleep(0.002)
 
-    tensor_file._write_all = slow_write
+    file_bytes._write_all = slow_write
     os.fsync = slow_sync
     os.replace = replace
     ready.send('begins')
@@ -45,13 +46,13 @@ class SlowList(list):
 
 def write_much(folder: Path, result: Connection, count: int) -> None:
     """Hand over batches of 1 MB much faster than they are written, and tell by how many bytes memory grew."""
-    write = tensor_file._write_all
+    write = file_bytes._write_all
 
-    def slow_write(file: BinaryIO, content: bytes | memoryview) -> None:
+    def slow_write(file: BinaryIO, content: memoryview) -> None:
         time.sleep(0.002)
         write(file, content)
 
-    tensor_file._write_all = slow_write
+    file_bytes._write_all = slow_write
     base = draw_maps([draw_sample(0)])['backbone[0]'].ravel()[:128].repeat(1024)[None].repeat(4, 0)
     Path('/proc/self/clear_refs').write_text('5')
     before = memory('VmRSS')

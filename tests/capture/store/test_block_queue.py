@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from posescope.capture.store.block_queue import Block, BlockQueue
+from posescope.capture.store.index import SampleIndex
 from tests.capture.store.drawn_samples import draw_sample
 
 
 def block(count: int, nbytes: int = 100) -> Block:
-    return Block([draw_sample(i) for i in range(count)], {'a': np.zeros((count, nbytes // count), np.uint8)})
+    samples = SampleIndex.of([draw_sample(i) for i in range(count)])
+    return Block(samples, {'a': np.zeros((count, nbytes // count), np.uint8)})
 
 
 def test_split() -> None:
@@ -57,3 +59,15 @@ def test_closed_and_empty() -> None:
     queue.close()
     assert len(queue.get()) == 1
     assert queue.get() is None
+
+
+def test_keeps_up() -> None:
+    queue = BlockQueue(1000)
+    assert queue.keeps_up(0)
+    queue.put(block(1), threading.current_thread())
+    assert queue.keeps_up(100)
+    assert not queue.keeps_up(99)
+    queue.get()
+    assert queue.keeps_up(0)
+    queue.close()
+    assert not queue.keeps_up(1000)

@@ -16,7 +16,15 @@ from posescope.capture.store import layer_array
 from posescope.capture.store.reader import UnknownNameError, open_store
 from posescope.capture.store.writer import StoreWriter
 from posescope.errors import InputError
-from tests.capture.store.drawn_samples import IDENTITY, batches, draw_maps, draw_sample, write_store
+from tests.capture.store.drawn_samples import (
+    GRID,
+    IDENTITY,
+    batches,
+    channels_last,
+    draw_maps,
+    draw_sample,
+    write_store,
+)
 
 SAMPLES = [draw_sample(i) for i in np.random.default_rng(0).permutation(47).tolist()]
 SORTED = sorted(SAMPLES, key=lambda sample: sample.image_id)
@@ -29,6 +37,17 @@ def store(tmp_path_factory: pytest.TempPathFactory):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         return posescope.open_store(folder)
+
+
+@pytest.fixture(scope='module')
+def turned(tmp_path_factory: pytest.TempPathFactory):
+    """The same maps, from a model that lies channels-last in memory."""
+    folder = tmp_path_factory.mktemp('turned')
+    with StoreWriter(folder, IDENTITY, shard_bytes=10 * 970, expected=47) as writer:
+        for batch in batches(SAMPLES):
+            grids = dict.fromkeys(('backbone[0]', 'backbone[0]@mirrored'), GRID)
+            writer.write(batch, channels_last(draw_maps(batch)), grids)
+    return open_store(folder)
 
 
 def test_a_complete_store(store) -> None:
@@ -59,9 +78,37 @@ def test_samples_come_back_as_they_went(store) -> None:
         ([1, 46], slice(None), 3, 1), (np.array([[1, 2], [33, 2]]), 4),
     ],
 )  # fmt: skip
-def test_indexing_is_numpys(store, index) -> None:
+def test_indexing_is_numpys(store, turned, index) -> None:
     expected = draw_maps(SORTED)['backbone[0]'].astype(np.float16)
-    np.testing.assert_array_equal(store['backbone[0]'][index], expected[index])
+    for each in (store, turned):
+        np.testing.assert_array_equal(each['backbone[0]'][index], expected[index])
+
+
+def test_maps_that_lie_channels_last(store, turned) -> None:
+    """Nothing but the bytes in the shards is different."""
+    assert turned.layers == store.layers
+    for name, expected in draw_maps(SORTED).items():
+        assert (turned[name].shape, turned[name].dtype) == (store[name].shape, store[name].dtype)
+        np.testing.assert_array_equal(np.asarray(turned[name]), expected.astype(np.float16))
+        np.testing.assert_array_equal(turned.person(12, 7)[name], store.person(12, 7)[name])
+    np.testing.assert_array_equal(turned.to_image('backbone[0]', [1, 2]), store.to_image('backbone[0]', [1, 2]))
+    row = turned['backbone[0]'][3]
+    assert row.shape == (5, 8, 6)
+    assert not row.flags.owndata
+    with safe_open(turned.folder / 'rank0-00000.safetensors', 'np') as file:
+        found = file.get_tensor('map-channels-last/backbone[0]')
+        assert 'map/head' in file.keys()  # noqa: SIM118  it is no mapping
+    np.testing.assert_array_equal(found, np.moveaxis(draw_maps(SAMPLES[:10])['backbone[0]'], 1, -1).astype(np.float16))
+
+
+def test_a_store_of_the_format_before(tmp_path, store) -> None:
+    write_store(tmp_path, SAMPLES)
+    manifest = json.loads((tmp_path / 'manifest.json').read_bytes())
+    assert manifest['format'] == 2
+    (tmp_path / 'manifest.json').write_text(json.dumps({**manifest, 'format': 1}))
+    old = open_store(tmp_path)
+    for name in store.layers:
+        np.testing.assert_array_equal(old[name][:], store[name][:])
 
 
 def test_rows_are_views_of_the_file(store) -> None:
@@ -226,7 +273,7 @@ def spoil(folder: Path, name: str) -> None:
     elif name == 'list':
         path.write_text('[]')
     elif name == 'newer':
-        path.write_text(json.dumps({**content, 'format': 2}))
+        path.write_text(json.dumps({**content, 'format': 3}))
     elif name == 'field':
         path.write_text(json.dumps({key: value for key, value in content.items() if key != 'layers'}))
     elif name == 'layer':
@@ -247,7 +294,7 @@ def spoil(folder: Path, name: str) -> None:
         ('no manifest', 'holds no manifest.json: it is no capture store, or its run ended before the first batch'),
         ('cut manifest', 'manifest.json is broken: not a manifest'),
         ('list', 'manifest.json is broken: not a manifest'),
-        ('newer', 'manifest.json: format 2 is not known; this version of posescope reads format 1'),
+        ('newer', 'manifest.json: format 3 is not known; this version of posescope reads formats 1 to 2'),
         ('field', 'manifest.json is broken: .*layers'),
         ('layer', 'manifest.json is broken: .*layer head lacks'),
         ('folder', 'manifest.json cannot be read: Is a directory'),

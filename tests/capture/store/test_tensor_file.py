@@ -5,6 +5,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from posescope.capture.store.file_bytes import DirectWriter
 from posescope.capture.store.tensor_file import TYPES, TensorFile, write_tensors
 from posescope.errors import InputError
 
@@ -44,6 +45,14 @@ def test_equal_content_equal_bytes_and_aligned(tmp_path) -> None:
     assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
     file = TensorFile(tmp_path / 'a')
     assert all(file[name].flags.aligned for name in file.header)
+
+
+def test_past_the_cache_the_same_bytes(tmp_path, monkeypatch) -> None:
+    write_tensors(tmp_path / 'a', tensors())
+    write_tensors(tmp_path / 'b', tensors(), DirectWriter())
+    monkeypatch.setattr(DirectWriter, 'write', lambda *args: False)  # a file system that refuses
+    write_tensors(tmp_path / 'c', tensors(), DirectWriter())
+    assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes() == (tmp_path / 'c').read_bytes()
 
 
 def test_no_file_after_a_failure(tmp_path) -> None:
