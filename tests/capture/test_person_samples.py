@@ -77,6 +77,7 @@ def test_people_with_other_joints() -> None:
     other.pred_instances.keypoints = other.pred_instances.keypoints[:, :5]
     with pytest.raises(CaptureError, match='equally many keypoints'):
         read_batch([sample(), other], ('plain',))
+    assert [len(person.keypoints) for person in read_people([sample(), other], ('plain',))] == [17, 5]
 
 
 def test_what_is_not_packed_is_named() -> None:

@@ -1,18 +1,17 @@
 """Copies of activations in a narrower number format that do not lie."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from posescope.capture.store.half_range import all_finite
 from posescope.errors import CaptureError
 
 __all__ = ['narrowed']
 
-_INFINITY = 0x7C00
-"""Bits of float16's infinity as an integer; smaller for finite numbers, below zero for negative ones."""
-
 
 def narrowed(tensor: Tensor, dtype: torch.dtype | None, name: str) -> Tensor:
-    """Copy a tensor, contiguous and in another floating point type, where it stands.
+    """Copy a tensor into another floating point type, where it stands; its axes keep their order in memory.
 
     Args:
         tensor: Any tensor; one that holds no floating point numbers keeps its type.
@@ -23,22 +22,23 @@ def narrowed(tensor: Tensor, dtype: torch.dtype | None, name: str) -> Tensor:
         CaptureError: A finite value is too large for the type; float16 ends at 65,504.
     """
     wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
-    copy = tensor.to(wanted, memory_format=torch.contiguous_format, copy=True)
-    if copy.is_floating_point() and copy.numel() and torch.finfo(wanted).max < torch.finfo(tensor.dtype).max:
-        if _surely_finite(copy):
-            return copy
-        low, high = torch.aminmax(copy)
-        if not (torch.isfinite(low) and torch.isfinite(high)):
-            _refuse(tensor, wanted, name)
+    # Turning maps that lie channels-last costs three times as much as the conversion.
+    copy = tensor.to(wanted, memory_format=torch.preserve_format, copy=True)
+    narrower = copy.is_floating_point() and torch.finfo(wanted).max < torch.finfo(tensor.dtype).max
+    if narrower and copy.numel() and not _finite(copy):
+        _refuse(tensor, wanted, name)
     return copy
 
 
-def _surely_finite(tensor: Tensor) -> bool:
-    """Whether the bits of float16 say that nothing is infinite or negative, as after a ReLU: the quickest look."""
-    if tensor.dtype != torch.float16:
-        return False
-    low, high = torch.aminmax(tensor.view(torch.int16))
-    return int(low) >= 0 and int(high) < _INFINITY
+def _finite(copy: Tensor) -> bool:
+    """Whether all values of a tensor that fills its memory are finite numbers."""
+    # In the order in which they lie: many times faster than along the axes.
+    values = copy.as_strided((copy.numel(),), (1,))
+    if copy.dtype == torch.float16 and copy.device.type == 'cpu':
+        half: np.ndarray = values.numpy()
+        return all_finite(half)
+    low, high = torch.aminmax(values)
+    return bool(torch.isfinite(low) and torch.isfinite(high))
 
 
 def _refuse(tensor: Tensor, dtype: torch.dtype, name: str) -> None:

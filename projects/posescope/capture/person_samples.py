@@ -1,23 +1,29 @@
 """From the data samples that a pose estimator returns to the rows of a capture store."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmpose.datasets.transforms import PackPoseInputs
 from mmpose.structures import PoseDataSample
 from numpy.typing import NDArray
 
-from posescope.capture.store.sample import Sample
+from posescope.capture.store.index import SampleIndex
+from posescope.capture.store.sample import Sample, plain
 from posescope.errors import InputError
 
-__all__ = ['crops_with_udp', 'pack_rotation', 'read_people']
+__all__ = ['crops_with_udp', 'pack_rotation', 'read_batch', 'read_people']
 
-_NEEDED = ('id', 'img_id', 'input_center', 'input_scale', 'input_size')
+_NEEDED = {'id', 'img_id', 'input_center', 'input_scale', 'input_size'}
+_TYPES = {
+    'bbox': np.float32, 'bbox_score': np.float64, 'keypoints': np.float32, 'scores': np.float32, 'rotation': np.float64,
+    'input_center': np.float64, 'input_scale': np.float64, 'input_size': np.float64,
+}  # fmt: skip
+"""Of what is read."""
 
 
-def read_people(data_samples: Sequence[PoseDataSample], passes: tuple[str, ...], udp: bool = False) -> list[Sample]:
-    """Read who was seen where, and what was predicted.
+def read_batch(data_samples: Sequence[PoseDataSample], passes: tuple[str, ...], udp: bool = False) -> SampleIndex:
+    """Read who was seen where, and what was predicted, of people or images that have equally many joints.
 
     Args:
         data_samples: Of one batch, after prediction: one person each from a top-down model, one image each from a
@@ -30,50 +36,80 @@ def read_people(data_samples: Sequence[PoseDataSample], passes: tuple[str, ...],
 
     Raises:
         InputError: The pipeline does not pack what a map position needs to find its way back to the image.
+        CaptureError: Numbers of joints differ.
     """
-    return [_read(sample, passes, udp) for sample in data_samples]
+    people = [_read(sample, udp) for sample in data_samples]
+    if not people:
+        return SampleIndex.of([])
+    fields = dict(zip(_Person._fields, zip(*people, strict=True), strict=True))
+    names = zip(fields.pop('image_id'), fields.pop('ann_id'), fields.pop('image_path'), strict=True)
+    rows = [(image_id, ann_id, passes, path) for image_id, ann_id, path in names]
+    return SampleIndex.gathered(rows, {**fields, 'udp': [udp] * len(people)}, _TYPES)
 
 
-def _read(data_sample: PoseDataSample, passes: tuple[str, ...], udp: bool) -> Sample:
-    meta = data_sample.metainfo
-    missing = [key for key in _NEEDED if key not in meta]
-    if missing:
+def read_people(data_samples: Sequence[PoseDataSample], passes: tuple[str, ...], udp: bool = False) -> list[Sample]:
+    """Read as :func:`read_batch` does, but each data sample for itself: slower, and joints may differ in number."""
+    return [_sample(_read(sample, udp), passes, udp) for sample in data_samples]
+
+
+class _Person(NamedTuple):
+    """Fields of a :class:`Sample`, as they come from the data sample."""
+
+    image_id: int | str
+    ann_id: int | str | None
+    image_path: str
+    bbox: NDArray[Any]
+    bbox_score: float
+    input_center: NDArray[Any]
+    input_scale: NDArray[Any]
+    input_size: Sequence[int] | NDArray[Any]
+    rotation: float
+    keypoints: NDArray[Any]
+    scores: NDArray[Any]
+
+
+def _read(data_sample: PoseDataSample, udp: bool) -> _Person:
+    meta = vars(data_sample)  # its metainfo property would make a copy of it
+    if not meta.keys() >= _NEEDED:
+        missing = sorted(_NEEDED - meta.keys())
         raise InputError(
             f'data samples lack {", ".join(missing)}: let PackPoseInputs of the pipeline pack them (meta_keys)'
         )
-    predicted = data_sample.pred_instances
-    whole = (
-        isinstance(meta['id'], list | tuple | np.ndarray) or 'bboxes' not in predicted or len(predicted.keypoints) != 1
-    )
+    predicted, ann_id = data_sample.pred_instances, meta['id']
+    center, scale, size = meta['input_center'], meta['input_scale'], meta['input_size']
+    whole = isinstance(ann_id, list | tuple | np.ndarray) or 'bboxes' not in predicted or len(predicted.keypoints) != 1
     if whole:
         height, width = meta['ori_shape'][:2]
         box, score = np.array([0, 0, width, height]), 1.0
         keypoints, scores = np.zeros((0, 2)), np.zeros(0)
+        if udp:
+            center, scale = _without_padding(*(np.asarray(values, np.float64) for values in (center, scale, size)))
     else:
         box, score = predicted.bboxes[0], float(predicted.bbox_scores[0])
         keypoints, scores = predicted.keypoints[0, :, :2], predicted.keypoint_scores[0]
-    center, scale, size = (np.asarray(meta[f'input_{key}'], np.float64) for key in ('center', 'scale', 'size'))
-    if whole and udp:
-        center, scale = _without_padding(center, scale, size)
+    image_id, path = plain(meta['img_id']), str(meta.get('img_path', ''))
+    rotation = meta.get('bbox_rotation', 0.0)
+    rotation = rotation.item() if isinstance(rotation, np.ndarray) else float(rotation)
+    known = (image_id, None if whole else plain(ann_id), path)
+    return _Person(*known, box, score, center, scale, size, rotation, keypoints, scores)
+
+
+def _sample(person: _Person, passes: tuple[str, ...], udp: bool) -> Sample:
+    arrays = {
+        name: np.asarray(getattr(person, name), kind)
+        for name, kind in _TYPES.items()
+        if name not in ('bbox_score', 'rotation')
+    }
     return Sample(
-        image_id=_plain(meta['img_id']),
-        ann_id=None if whole else _plain(meta['id']),
-        bbox=np.asarray(box, np.float32),
-        bbox_score=score,
-        input_center=center,
-        input_scale=scale,
-        input_size=size,
-        rotation=float(np.ravel(meta.get('bbox_rotation', 0.0))[0]),
+        image_id=person.image_id,
+        ann_id=person.ann_id,
+        bbox_score=person.bbox_score,
+        rotation=person.rotation,
         udp=udp,
-        keypoints=np.asarray(keypoints, np.float32),
-        scores=np.asarray(scores, np.float32),
         passes=passes,
-        image_path=str(meta.get('img_path', '')),
+        image_path=person.image_path,
+        **arrays,
     )
-
-
-def _plain(identity: Any) -> int | str:
-    return identity if isinstance(identity, str) else int(identity)
 
 
 def _without_padding(

@@ -8,7 +8,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from posescope.capture.geometry import Grid
-from posescope.capture.person_samples import read_people
+from posescope.capture.person_samples import read_batch
 from posescope.capture.recorder import Recorder
 from posescope.capture.reductions import ReducedWriter
 from posescope.capture.store.sample import Sample
@@ -63,7 +63,7 @@ class StoredCapture:
             data_samples: What the model returned for it.
         """
         arrays = self._recorder.collect(data_samples)
-        people = read_people(data_samples, self._recorder.passes, self._udp)
+        people = read_batch(data_samples, self._recorder.passes, self._udp)
         self._writer.write(people, arrays, self._recorder.grids, copy=False)
         for row, person in enumerate(people[: self._left]):
             assert self._draw is not None

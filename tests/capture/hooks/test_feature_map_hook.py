@@ -7,8 +7,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmpose.datasets.transforms import BottomupResize
 from mmpose.structures.bbox import get_warp_matrix
+from safetensors import safe_open
 from scipy.ndimage import map_coordinates
 
 import posescope
@@ -69,6 +71,21 @@ def test_stores_what_a_plain_forward_gives(name: str, flip: bool, people: Path, 
         return
     assert store.samples.keys == [(person['image_id'], person['id']) for person in annotations['annotations']]
     assert store.samples.passes == passes * 4
+
+
+def test_maps_are_stored_as_the_model_laid_them(people: Path, tmp_path: Path) -> None:
+    layers = ['backbone.layer2', 'head']
+    runner = build_run(run_config('resnet', people, tmp_path, [hook(layers)], flip=True))
+    runner.model.to(memory_format=torch.channels_last)
+    expected = plain_forward(runner, layers)
+    runner.test()
+    store = posescope.open_store(tmp_path / 'features')
+    with safe_open(tmp_path / 'features' / 'rank0-00000.safetensors', 'np') as file:
+        turned = {name.partition('/')[2] for name in file.keys() if name.startswith('map-channels-last/')}  # noqa: SIM118
+    assert {'backbone.layer2', 'backbone.layer2@mirrored'} <= turned
+    for layer, values in expected.items():
+        assert store[layer].shape == values.shape
+        np.testing.assert_array_equal(store[layer][:], values.astype(np.float16), err_msg=layer)
 
 
 @pytest.mark.parametrize('name', ['resnet', 'rtmpose', 'movenet'])

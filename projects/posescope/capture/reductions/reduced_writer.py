@@ -10,7 +10,8 @@ from torch import Tensor
 
 from posescope.capture.reductions.reduction import AllReduce, Reduction
 from posescope.capture.reductions.registry import build_reduction
-from posescope.capture.store.crops import crop_to_image, image_to_cells
+from posescope.capture.store.crops import image_to_cells
+from posescope.capture.store.index import SampleIndex
 from posescope.capture.store.manifest import grid_entry
 from posescope.capture.store.reader import MIRRORED
 from posescope.capture.store.sample import Sample
@@ -137,10 +138,8 @@ def joint_places(layer: str, samples: Sequence[Sample], grid: Mapping[str, Any] 
         raise CaptureError(
             f'layer {layer} is no map of the input, so joints have no place on it; choose another reduction'
         )
-    if not all(len(sample.keypoints) for sample in samples):
+    index = SampleIndex.of(samples)
+    if not index.keypoints.shape[1]:
         raise CaptureError(f'layer {layer}: there are no keypoints of one person a row; choose another reduction')
-    names = ('input_center', 'input_scale', 'input_size', 'rotation', 'udp')
-    center, scale, size, rotation, udp = (np.array([getattr(sample, name) for sample in samples]) for name in names)
-    transform = crop_to_image(center, scale, size, rotation, udp)
-    yx = np.array([sample.keypoints for sample in samples], np.float64)[..., ::-1]
-    return torch.from_numpy(image_to_cells(yx, grid, transform, size[:, 0], layer.endswith(MIRRORED))).float()
+    yx, width = index.keypoints[..., ::-1].astype(np.float64), index.input_sizes[:, 0]
+    return torch.from_numpy(image_to_cells(yx, grid, index.transforms, width, layer.endswith(MIRRORED))).float()

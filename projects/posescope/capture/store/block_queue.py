@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from numpy.typing import NDArray
 
-from posescope.capture.store.sample import Sample
+from posescope.capture.store.index import SampleIndex
 
 __all__ = ['Block', 'BlockQueue']
 
@@ -17,10 +17,10 @@ class Block:
 
     Attributes:
         samples: N.
-        arrays: Layer → (N, ...), contiguous.
+        arrays: Name of the shard's tensor → (N, ...), contiguous.
     """
 
-    samples: list[Sample]
+    samples: SampleIndex
     arrays: dict[str, NDArray]
 
     def __len__(self) -> int:
@@ -34,8 +34,8 @@ class Block:
     def split(self, count: int) -> tuple['Block', 'Block']:
         """Give the first ``count`` rows and the others; nothing is copied."""
         return (
-            Block(self.samples[:count], {name: array[:count] for name, array in self.arrays.items()}),
-            Block(self.samples[count:], {name: array[count:] for name, array in self.arrays.items()}),
+            Block(self.samples.take(slice(count)), {name: array[:count] for name, array in self.arrays.items()}),
+            Block(self.samples.take(slice(count, None)), {name: array[count:] for name, array in self.arrays.items()}),
         )
 
 
@@ -83,6 +83,10 @@ class BlockQueue:
             self._bytes -= block.nbytes
             self._changed.notify_all()
             return block
+
+    def keeps_up(self, count: int) -> bool:
+        """Whether the taker is not behind: no more than so many bytes wait, and nobody waits for the end."""
+        return self._bytes <= count and not self._closed
 
     def close(self) -> None:
         """No more blocks come."""

@@ -1,12 +1,13 @@
 """The sample index: who stands in which row, as arrays that travel in the shards."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from posescope.capture.store.crops import crop_to_image
 from posescope.capture.store.sample import Key, Sample, order
@@ -21,11 +22,15 @@ _NO_SAMPLES = dict(
     bbox=(0, 4), bbox_score=(0,), input_center=(0, 2), input_scale=(0, 2), input_size=(0, 2), rotation=(0,),
     keypoints=(0, 0, 2), scores=(0, 0), udp=(0,),
 )  # fmt: skip
+_SAME: dict[str, DTypeLike] = {}
 _FIELDS = ('bbox', 'bbox_score', 'input_center', 'input_scale', 'input_size', 'rotation', 'keypoints', 'scores')
 
 
-def index_tensors(samples: Sequence[Sample]) -> dict[str, list[NDArray]]:
+def index_tensors(parts: 'Sequence[SampleIndex]') -> dict[str, list[NDArray]]:
     """Turn samples into tensors for a shard.
+
+    Args:
+        parts: Samples, at least one.
 
     Returns:
         ``sample/<field>`` → one array with a row a sample; ``sample/text`` holds ids, passes and paths as JSON.
@@ -33,14 +38,12 @@ def index_tensors(samples: Sequence[Sample]) -> dict[str, list[NDArray]]:
     Raises:
         CaptureError: Samples differ in the number of their joints.
     """
-    joints = {(len(sample.keypoints), len(sample.scores)) for sample in samples}
-    if len(joints) != 1:
-        raise CaptureError(f'samples of one store must have equally many keypoints and scores; found {sorted(joints)}')
-    tensors = {
-        f'{PREFIX}{name}': [np.array([getattr(sample, name) for sample in samples], np.float64)] for name in _FIELDS
-    }
-    tensors[f'{PREFIX}udp'] = [np.array([sample.udp for sample in samples], bool)]
-    text = json.dumps([[*sample.key, list(sample.passes), str(sample.image_path)] for sample in samples])
+    _check_joints((part.keypoints.shape[1], part.scores.shape[1]) for part in parts)
+    tensors = {}
+    for name in _NO_SAMPLES:
+        kind = bool if name == 'udp' else np.float64
+        tensors[f'{PREFIX}{name}'] = [np.concatenate([part.fields[name] for part in parts], dtype=kind)]
+    text = json.dumps([row for part in parts for row in part.rows])
     tensors[f'{PREFIX}text'] = [np.frombuffer(text.encode(), np.uint8)]
     return tensors
 
@@ -49,6 +52,8 @@ class SampleIndex(Sequence[Sample]):
     """Samples of a store in their order, a field an array.
 
     Attributes:
+        rows: N times image id, annotation id, passes and path.
+        fields: By name of a field of :class:`Sample`, N values.
         keys: N pairs of image id and annotation id.
         bboxes: (N, 4) x1, y1, x2, y2, image pixels.
         bbox_scores: (N,).
@@ -61,11 +66,10 @@ class SampleIndex(Sequence[Sample]):
         scores: (N, K).
         passes: N tuples.
         image_paths: N paths.
-        transforms: (N, 2, 3) from input pixels to image pixels.
     """
 
     def __init__(self, rows: Sequence[Sequence[Any]], fields: dict[str, NDArray]) -> None:
-        self._rows, self._fields = rows, fields
+        self.rows, self.fields = rows, fields
         self.keys: list[Key] = [(row[0], row[1]) for row in rows]
         self.passes = [tuple(row[2]) for row in rows]
         self.image_paths = [row[3] for row in rows]
@@ -73,9 +77,37 @@ class SampleIndex(Sequence[Sample]):
         self.input_centers, self.input_scales = fields['input_center'], fields['input_scale']
         self.input_sizes, self.rotations, self.udp = fields['input_size'], fields['rotation'], fields['udp']
         self.keypoints, self.scores = fields['keypoints'], fields['scores']
-        self.transforms = crop_to_image(
-            self.input_centers, self.input_scales, self.input_sizes, self.rotations, self.udp
-        )
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> 'SampleIndex':
+        """Gather samples; an index is given back as it is.
+
+        Raises:
+            CaptureError: Samples differ in the number of their joints.
+        """
+        if isinstance(samples, SampleIndex):
+            return samples
+        rows = [[*sample.key, list(sample.passes), str(sample.image_path)] for sample in samples]
+        return cls.gathered(rows, {name: [getattr(sample, name) for sample in samples] for name in _NO_SAMPLES})
+
+    @classmethod
+    def gathered(
+        cls, rows: Sequence[Sequence[Any]], fields: Mapping[str, Sequence[Any]], types: Mapping[str, DTypeLike] = _SAME
+    ) -> 'SampleIndex':
+        """Make an index of N samples.
+
+        Args:
+            rows: N times image id, annotation id, passes and path.
+            fields: Of :class:`Sample`, N values each.
+            types: Of fields that shall not keep that of their values.
+
+        Raises:
+            CaptureError: Samples differ in the number of their joints.
+        """
+        if not rows:
+            return cls.read([])[0]
+        _check_joints(zip(map(len, fields['keypoints']), map(len, fields['scores']), strict=True))
+        return cls(rows, {name: np.array(values, types.get(name)) for name, values in fields.items()})
 
     @classmethod
     def read(cls, paths: Sequence[Path]) -> tuple['SampleIndex', list[int]]:
@@ -101,6 +133,11 @@ class SampleIndex(Sequence[Sample]):
             raise InputError(f'{paths[0].parent} is broken: its sample indices have different lengths')
         return cls(rows, {**joined, 'udp': joined['udp'].astype(bool)}), lengths
 
+    @cached_property
+    def transforms(self) -> NDArray[np.float64]:
+        """(N, 2, 3) from input pixels to image pixels."""
+        return crop_to_image(self.input_centers, self.input_scales, self.input_sizes, self.rotations, self.udp)
+
     @property
     def image_ids(self) -> NDArray:
         """(N,) int64, or object where some are strings."""
@@ -118,11 +155,10 @@ class SampleIndex(Sequence[Sample]):
             first.setdefault(key, row)
         return np.array([first[key] for key in sorted(first, key=order)], np.int64)
 
-    def take(self, rows: NDArray[np.int64]) -> 'SampleIndex':
+    def take(self, rows: slice | Sequence[int] | NDArray[np.int64]) -> 'SampleIndex':
         """Give the index of some rows."""
-        return SampleIndex(
-            [self._rows[row] for row in rows], {name: field[rows] for name, field in self._fields.items()}
-        )
+        chosen = self.rows[rows] if isinstance(rows, slice) else [self.rows[row] for row in rows]
+        return SampleIndex(chosen, {name: field[rows] for name, field in self.fields.items()})
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -130,7 +166,7 @@ class SampleIndex(Sequence[Sample]):
     def __getitem__(self, row: Any) -> Any:
         if isinstance(row, slice):
             return [self[i] for i in range(*row.indices(len(self)))]
-        fields = {name: self._fields[name][row] for name in _FIELDS}
+        fields = {name: self.fields[name][row] for name in _FIELDS}
         fields |= {name: float(fields[name]) for name in ('bbox_score', 'rotation')}
         image_id, ann_id = self.keys[row]
         return Sample(
@@ -144,6 +180,13 @@ class SampleIndex(Sequence[Sample]):
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[row] for row in range(len(self)))
+
+
+def _check_joints(counts: Iterable[tuple[int, int]]) -> None:
+    """Refuse samples that have not equally many keypoints and scores, each."""
+    found = set(counts)
+    if len(found) != 1:
+        raise CaptureError(f'samples of one store must have equally many keypoints and scores; found {sorted(found)}')
 
 
 def _ids(values: list[Any]) -> NDArray:

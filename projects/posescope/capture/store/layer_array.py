@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from posescope.capture.store.shard_thread import MAP_PREFIX
+from posescope.capture.store.memory_order import find_layer
 from posescope.capture.store.tensor_file import TensorFile
 from posescope.errors import InputError
 
@@ -101,7 +101,7 @@ class LayerArray:
 
     def _read(self, shard: int) -> NDArray:
         try:
-            return self._files[shard][MAP_PREFIX + self.name]
+            return find_layer(self._files[shard], self.name)
         except KeyError:
             raise InputError(f'{self._files.paths[shard]} is broken: it holds no layer {self.name}') from None
 

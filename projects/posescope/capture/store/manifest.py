@@ -13,8 +13,10 @@ from posescope.errors import InputError, nearest
 __all__ = ['Manifest', 'done_file', 'grid_entry', 'remove_leftovers', 'shard_name', 'shards']
 
 FILE = 'manifest.json'
-FORMAT = 1
-"""Rises when readers of the format before could not read it any more."""
+FORMAT = 2
+"""Rises when readers of the format before could not read it any more; older ones are read."""
+ORDERED = 2
+"""The first format whose shards may hold maps in another order of axes than that in which they are read."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Manifest:
         samples_per_shard: In all shards of a rank but its last.
         layers: Name → shape per person, dtype, grid (None where the layer has none) and reduction (likewise).
         details: Whatever the writer wants to tell.
+        format: Of the folder.
     """
 
     identity: dict[str, str]
@@ -38,10 +41,12 @@ class Manifest:
     samples_per_shard: int
     layers: dict[str, dict[str, Any]]
     details: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
 
     def save(self, folder: Path, rank: int) -> None:
         """Write it; a reader sees all of it or nothing, and ranks that do so at the same time agree."""
-        content = {'format': FORMAT, **dataclasses.asdict(self)}
+        fields = dataclasses.asdict(self)
+        content = {'format': fields.pop('format'), **fields}
         # By way of a name of this rank, so that what a kill leaves behind is this rank's to remove.
         own = folder / f'rank{rank}.{FILE}'
         atomic_write(own, (json.dumps(content, indent=2) + '\n').encode())
@@ -57,10 +62,10 @@ class Manifest:
         path = folder / FILE
         try:
             content = json.loads(path.read_bytes())
-            version = content.pop('format')
-            if version != FORMAT:
+            version = content['format']
+            if version not in range(1, FORMAT + 1):
                 raise InputError(
-                    f'{path}: format {version} is not known; this version of posescope reads format {FORMAT}'
+                    f'{path}: format {version} is not known; this version of posescope reads formats 1 to {FORMAT}'
                 )
             return cls(**content)._checked()
         except FileNotFoundError:

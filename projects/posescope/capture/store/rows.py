@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posescope.capture.store.half_range import all_finite
+from posescope.capture.store.memory_order import PLAIN, as_stored
 from posescope.capture.store.tensor_file import TYPES
 from posescope.errors import CaptureError
 
@@ -14,11 +16,11 @@ __all__ = ['FLOATS', 'stored_rows']
 
 FLOATS = ('float16', 'float32', 'float64')
 """Types in which floating point layers can be kept; numpy has no bfloat16."""
-_INFINITY = 0x7C00
-"""Bits of float16's positive infinity; larger ones, up to the sign bit, are not numbers."""
 
 
-def stored_rows(name: str, values: Any, count: int, dtype: str, rows: Sequence[int], copy: bool) -> NDArray:
+def stored_rows(
+    name: str, values: Any, count: int, dtype: str, rows: Sequence[int], copy: bool, order: str = PLAIN
+) -> NDArray:
     """Turn a tensor or an array into what goes into a shard.
 
     Args:
@@ -28,9 +30,10 @@ def stored_rows(name: str, values: Any, count: int, dtype: str, rows: Sequence[i
         dtype: For floating point values; others keep their type.
         rows: Which of the N are wanted.
         copy: Whether the result must not share memory with ``values``.
+        order: In which their axes are stored, see :mod:`~posescope.capture.store.memory_order`.
 
     Returns:
-        (len(rows), ...), contiguous.
+        (len(rows), ...), axes as they are stored, contiguous.
 
     Raises:
         CaptureError: There is not one row a sample, numpy lacks the type, or a value is too large for ``dtype``.
@@ -38,13 +41,13 @@ def stored_rows(name: str, values: Any, count: int, dtype: str, rows: Sequence[i
     torch = sys.modules.get('torch')  # a tensor exists only where somebody imported it
     if torch is not None and isinstance(values, torch.Tensor):
         _check_length(name, values.shape, count)
-        values = values.detach()
+        values = as_stored(values.detach(), order)
         given = values if len(rows) == count else values[list(rows)]
         kind = getattr(torch, dtype) if given.is_floating_point() else given.dtype
         # Conversion first: half as much travels from an accelerator.
         array = given.to(kind, memory_format=torch.contiguous_format).cpu().numpy()
     else:
-        values = np.asarray(values)
+        values = as_stored(np.asarray(values), order)
         _check_length(name, values.shape, count)
         given = values if len(rows) == count else values[list(rows)]
         with np.errstate(over='ignore'):  # noticed below
@@ -71,11 +74,7 @@ def _shares(array: NDArray, values: Any) -> bool:
 
 def _check_range(name: str, given: Any, stored: NDArray) -> None:
     """Refuse finite numbers that became infinite; those that were infinite before stay what they are."""
-    if stored.dtype != np.float16 or not stored.size:
-        return
-    # As integers, infinities of either sign and NaNs are the largest: five times faster than looking for them.
-    bits = stored.reshape(-1)
-    if bits.view(np.int16).max() < _INFINITY and bits.view(np.uint16).max() < 0x8000 + _INFINITY:
+    if stored.dtype != np.float16 or all_finite(stored):
         return
     finite = ~np.isinf(np.asarray(given.float().cpu() if hasattr(given, 'detach') else given))
     if (np.isinf(stored) & finite).any():

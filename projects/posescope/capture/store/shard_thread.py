@@ -7,14 +7,12 @@ from pathlib import Path
 from numpy.typing import NDArray
 
 from posescope.capture.store.block_queue import Block, BlockQueue
+from posescope.capture.store.file_bytes import DirectWriter
 from posescope.capture.store.index import index_tensors
 from posescope.capture.store.manifest import shard_name
 from posescope.capture.store.tensor_file import write_tensors
 
-__all__ = ['MAP_PREFIX', 'ShardThread']
-
-MAP_PREFIX = 'map/'
-"""Before the names of layers in a shard."""
+__all__ = ['ShardThread']
 
 
 class ShardThread:
@@ -33,6 +31,7 @@ class ShardThread:
     def __init__(self, folder: Path, rank: int, samples_per_shard: int, taken: set[int], queue_bytes: int) -> None:
         self._folder, self._rank, self._size, self._taken = folder, rank, samples_per_shard, taken
         self._queue = BlockQueue(queue_bytes)
+        self._direct = DirectWriter()
         self._pending: list[Block] = []
         self._rest = True
         # A daemon: a run that never closes its writer must still be able to end.
@@ -80,10 +79,13 @@ class ShardThread:
     def _write(self) -> None:
         number = next(number for number in range(len(self._taken) + 1) if number not in self._taken)
         tensors: dict[str, list[NDArray]] = defaultdict(list)
-        tensors.update(index_tensors([sample for block in self._pending for sample in block.samples]))
+        tensors.update(index_tensors([block.samples for block in self._pending]))
         for block in self._pending:
             for name, array in block.arrays.items():
-                tensors[MAP_PREFIX + name].append(array)
-        write_tensors(self._folder / shard_name(self._rank, number), tensors)
+                tensors[name].append(array)
+        # Past the cache of pages a shard costs the run less time of the processor; where the disk is what everybody
+        # waits for, the cache gets more out of it.
+        keeps_up = self._queue.keeps_up(sum(block.nbytes for block in self._pending))
+        write_tensors(self._folder / shard_name(self._rank, number), tensors, self._direct if keeps_up else None)
         self._taken.add(number)
         self._pending = []

@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.atomic import replacing
+from posescope.capture.store.file_bytes import DirectWriter, write_cached
 from posescope.errors import InputError
 
 __all__ = ['TYPES', 'TensorFile', 'write_tensors']
@@ -24,7 +24,7 @@ TYPES = {
 _CODES = {name: code for code, name in TYPES.items()}
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Sequence[NDArray]]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Sequence[NDArray]], direct: DirectWriter | None = None) -> None:
     """Write a file that appears complete and on the disk, or not at all.
 
     ``safetensors.numpy.save_file`` would need every tensor in one piece, copy it once more, and give its header an
@@ -33,6 +33,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Sequence[NDArray]]) -> None:
     Args:
         path: Of the file.
         tensors: Name → pieces that are joined along the first axis, all contiguous and of one type.
+        direct: Writes it past the system's cache of pages, if it can; the bytes are the same.
 
     Raises:
         OSError: The disk is full, for example. No file is left behind.
@@ -48,15 +49,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Sequence[NDArray]]) -> None:
         offset += size
     text = json.dumps(header, separators=(',', ':')).encode()
     text += b' ' * (-len(text) % 8)
-    with replacing(path) as temporary, temporary.open('wb', buffering=0) as file:
-        _write_all(file, len(text).to_bytes(8, 'little') + text)
-        for name in names:
-            for piece in tensors[name]:
-                if piece.nbytes:
-                    _write_all(file, piece.reshape(-1).view(np.uint8).data)
-                    # Linux then begins to write at once instead of at the end, which saves a quarter of the time, and
-                    # the maps do not push the pictures of the run out of its cache.
-                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    pieces = [np.frombuffer(len(text).to_bytes(8, 'little') + text, np.uint8)]
+    pieces += [piece.reshape(-1).view(np.uint8) for name in names for piece in tensors[name]]
+    with replacing(path) as temporary:
+        if direct is None or not direct.write(temporary, pieces):
+            write_cached(temporary, pieces)
     sync_folder(path.parent)
 
 
@@ -67,12 +64,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _write_all(file: BinaryIO, content: bytes | memoryview) -> None:
-    rest = memoryview(content)
-    while rest:  # one call writes at most 2 GiB
-        rest = rest[file.write(rest) :]
 
 
 class TensorFile:

@@ -18,15 +18,19 @@ from posescope.capture.store.block_queue import Block
 from posescope.capture.store.fitted import load_fitted, save_fitted
 from posescope.capture.store.folder_lock import FolderLock
 from posescope.capture.store.index import SampleIndex
-from posescope.capture.store.manifest import Manifest, done_file, grid_entry, remove_leftovers, shards
+from posescope.capture.store.manifest import ORDERED, Manifest, done_file, grid_entry, remove_leftovers, shards
+from posescope.capture.store.memory_order import PLAIN, order_of, orders_in, shape_of
 from posescope.capture.store.rows import FLOATS, stored_rows
 from posescope.capture.store.sample import Key, Sample
 from posescope.capture.store.shard_thread import ShardThread
+from posescope.capture.store.tensor_file import TensorFile
 from posescope.errors import NO_ROOM, CaptureError, InputError, nearest
 
 __all__ = ['StoreWriter']
 
 _MIB = 2**20
+_PARTS, _LEAST = 8, 4 * _MIB
+"""In how many shards a short run is divided, and how small they may get."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -43,7 +47,7 @@ class StoreWriter:
         rank: Of this process.
         world: Number of processes that write to the folder, each from its own part of the data.
         dtype: Of floating point layers in the store: ``float16``, ``float32`` or ``float64``. Others keep theirs.
-        shard_bytes: About how large a shard gets.
+        shard_bytes: About how large a shard gets; in short runs less.
         queue_bytes: How much may wait for the disk; :meth:`write` waits beyond it.
         expected: Samples that all ranks will write together; None if not known, then room on the disk is not checked.
         details: Goes into the manifest; plain JSON, the same in each rank.
@@ -79,7 +83,7 @@ class StoreWriter:
         self._let_go = weakref.finalize(self, _let_go, FolderLock(self.folder, rank), self._threads)
         try:
             self._manifest = Manifest.load(self.folder)
-            self._taken, self._keys = self._resume()
+            self._taken, self._keys, self._orders = self._resume()
         except BaseException:
             self._let_go()
             raise
@@ -116,17 +120,20 @@ class StoreWriter:
             raise CaptureError(f'{self.folder}: its writer is closed')
         if not samples:
             return
-        new = self._new(samples)
-        dtype = self._plan['dtype']
-        rows = {name: stored_rows(name, array, len(samples), dtype, new, copy) for name, array in arrays.items()}
+        index = SampleIndex.of(samples)
+        new = self._new(index.keys)
+        if not self._layers:
+            self._orders = {name: self._order_of(name, array) for name, array in arrays.items()}
+        rows = {name: self._rows(name, array, len(samples), new, copy) for name, array in arrays.items()}
         with self._explaining():
             if self._layers:
                 self._check(rows)
             else:
                 self._begin(rows, grids or {}, reductions or {})
             if new:
-                self._threads[0].put(Block([samples[row] for row in new], rows))
-        self._keys.update(samples[row].key for row in new)
+                chosen = index if len(new) == len(index) else index.take(new)
+                self._threads[0].put(Block(chosen, {self._orders[name] + name: rows[name] for name in rows}))
+        self._keys.update(index.keys[row] for row in new)
 
     def save_fitted(self, layer: str, arrays: Mapping[str, NDArray]) -> None:
         """Keep what a layer's reduction was fitted to, for readers and for a resumed run; the same in each rank."""
@@ -165,8 +172,12 @@ class StoreWriter:
         else:
             self._let_go()
 
-    def _resume(self) -> tuple[set[int], set[Key]]:
-        """Check that this run may go on here; give the numbers of this rank's shards and the samples in them."""
+    def _resume(self) -> tuple[set[int], set[Key], dict[str, str]]:
+        """Check that this run may go on here.
+
+        Returns:
+            The numbers of this rank's shards, the samples in them, and by layer the order of its axes.
+        """
         paths = shards(self.folder, self.rank)
         if self._manifest is not None:
             self._manifest.continue_as(self.folder, **self._plan)
@@ -176,20 +187,32 @@ class StoreWriter:
             )
         with self._explaining():
             remove_leftovers(self.folder, self.rank)
-        return {int(path.stem.split('-')[1]) for path in paths}, set(SampleIndex.read(paths)[0].keys)
+        numbers = {int(path.stem.split('-')[1]) for path in paths}
+        orders = orders_in(TensorFile(paths[0])) if paths else {}
+        return numbers, set(SampleIndex.read(paths)[0].keys), orders
 
-    def _new(self, samples: Sequence[Sample]) -> list[int]:
+    def _new(self, keys: Sequence[Key]) -> list[int]:
         """Give the rows of samples that are not there yet, each once."""
         first: dict[Key, int] = {}
-        for row, sample in enumerate(samples):
-            if sample.key not in self._keys:
-                first.setdefault(sample.key, row)
+        for row, key in enumerate(keys):
+            if key not in self._keys:
+                first.setdefault(key, row)
         return list(first.values())
+
+    def _order_of(self, layer: str, values: Any) -> str:
+        """In which order a layer's axes are stored: as in this rank's shards, or else as the first batch lies."""
+        if self._manifest is not None and self._manifest.format < ORDERED:
+            return PLAIN
+        return self._orders.get(layer) or order_of(values)
+
+    def _rows(self, layer: str, values: Any, count: int, rows: Sequence[int], copy: bool) -> NDArray:
+        order = self._orders.get(layer, PLAIN)
+        return stored_rows(layer, values, count, self._plan['dtype'], rows, copy, order)
 
     def _begin(self, rows: Mapping[str, NDArray], grids: Mapping[str, Any], reductions: Mapping[str, Any]) -> None:
         layers = {
             name: dict(
-                shape=list(array.shape[1:]),
+                shape=shape_of(array, self._orders[name]),
                 dtype=array.dtype.name,
                 grid=grid_entry(grids.get(name)),
                 reduction=reductions.get(name),
@@ -202,7 +225,7 @@ class StoreWriter:
             self._manifest = manifest
         if self._manifest is None:
             self._check_room(each)
-            count = max(1, self._shard_bytes // max(1, each))
+            count = max(1, self._bytes_of_shards(each) // max(1, each))
             self._manifest = Manifest(**self._plan, samples_per_shard=count, layers=layers, details=self._details)
             self._manifest.save(self.folder, self.rank)
         else:
@@ -211,6 +234,17 @@ class StoreWriter:
         count = self._manifest.samples_per_shard
         self._threads.append(ShardThread(self.folder, self.rank, count, self._taken, self._queue_bytes))
         self._layers = layers
+
+    def _bytes_of_shards(self, each: int) -> int:
+        """How large shards get: smaller in a short run, so that most of it is on the disk before it ends.
+
+        Args:
+            each: Bytes of a sample.
+        """
+        if self._plan['expected'] is None:
+            return self._shard_bytes
+        part = self._plan['expected'] * each // self.world // _PARTS
+        return min(self._shard_bytes, max(part, _LEAST))
 
     def _check_room(self, each: int) -> None:
         """Announce the size, and refuse to begin what cannot end.
@@ -242,7 +276,7 @@ class StoreWriter:
             )
         for name, array in rows.items():
             first = self._layers[name]
-            for part, now in (('shape', list(array.shape[1:])), ('dtype', array.dtype.name)):
+            for part, now in (('shape', shape_of(array, self._orders[name])), ('dtype', array.dtype.name)):
                 if first[part] != now:
                     raise CaptureError(
                         f'layer {name} has {part} {now} a sample, but {first[part]} in the first batch; a store holds '
