@@ -109,7 +109,7 @@ class Explainer:
             InputError: The target needs labels or another person, and there are none.
         """
         parts = [self.function(crops.inputs[some]) for some in chunks(len(crops), self.batch_size)]
-        outputs = joined(parts)
+        outputs = Outputs.joined(parts)
         pose = self.function.decode(outputs)
         name, truth, other = self.target.name, None, None
         if name in _NEED_LABELS:
@@ -211,12 +211,6 @@ def _gives_map(function: PoseFunction, layer: str | None = None) -> bool:
     except InputError:
         return False
     return True
-
-
-def joined(parts: list[Outputs]) -> Outputs:
-    """Put outputs of several batches together."""
-    names = [name for name, _ in parts[0].tensors()]
-    return Outputs(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
 
 
 def places_of_nearest(crops: Crops, pose: Pose) -> Tensor:

@@ -1,9 +1,10 @@
 """What a head gives for a batch of crops, before it is decoded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+import torch
 from torch import Tensor
 
 __all__ = ['Outputs']
@@ -40,6 +41,11 @@ class Outputs:
             value = getattr(self, field.name)
             if value is not None:
                 yield field.name, value
+
+    @classmethod
+    def joined(cls, parts: Sequence['Outputs']) -> 'Outputs':
+        """Put outputs of one head for several batches together."""
+        return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name, _ in parts[0].tensors()})
 
     def __len__(self) -> int:
         """Number of crops B."""

@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 from mmcv import imread, imwrite
 from mmengine.dist import get_rank, get_world_size, is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, Runner
 from mmpose.structures import PoseDataSample
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posescope.capture.geometry import Grid
 from posescope.capture.handful import Handful
+from posescope.capture.hooks.epoch_interval import check_interval
 from posescope.capture.identity import run_identity, weights_digest
 from posescope.capture.layers import unwrapped
 from posescope.capture.person_samples import crops_with_udp, pack_rotation
@@ -149,11 +150,7 @@ class CaptureHook(Hook, ABC):
         """Look at the model as it is before it learns."""
         if not self.interval:
             return
-        asked = f'{type(self).__name__}: interval={self.interval}'
-        if isinstance(runner.train_loop, IterBasedTrainLoop):
-            raise InputError(f'{asked} counts epochs, but train_cfg counts iterations: train by_epoch, or leave it out')
-        if runner.val_loop is None:
-            raise InputError(f'{asked} takes its people from val_dataloader: set it')
+        check_interval(self, self.interval, runner)
         if runner.epoch == 0:
             self._look(runner)
 

@@ -112,7 +112,7 @@ def see_people(
     if not parts:
         raise InputError(f'{type(function.model.backbone).__name__} has no attention that could be put to the test')
     return SeenPeople(
-        Outputs(**{name: torch.cat([getattr(part, name) for part in outputs]) for name, _ in outputs[0].tensors()}),
+        Outputs.joined(outputs),
         Pose(torch.cat([pose.places for pose in poses]), torch.cat([pose.scores for pose in poses])),
         {name: _joined(some_rows) for name, some_rows in parts.items()},
         taps.names,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import Runner
 
+from posescope.capture.hooks.epoch_interval import check_interval
 from posescope.capture.layers import unwrapped
 from posescope.capture.person_samples import crops_with_udp, pack_rotation
 from posescope.errors import InputError, nearest
@@ -67,11 +68,7 @@ class ExplainingHook(Hook, ABC):
         """Refuse a training of which nothing could be explained."""
         if not self.interval:
             return
-        asked = f'{type(self).__name__}: interval={self.interval}'
-        if isinstance(runner.train_loop, IterBasedTrainLoop):
-            raise InputError(f'{asked} counts epochs, but train_cfg counts iterations: train by_epoch, or leave it out')
-        if runner.val_loop is None:
-            raise InputError(f'{asked} takes its people from val_dataloader: set it')
+        check_interval(self, self.interval, runner)
         self._look(runner, runner.val_loop.dataloader.dataset, only_check=True)
 
     def after_train_epoch(self, runner: Runner) -> None:
