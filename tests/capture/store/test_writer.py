@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from posescope.capture.store import shard_thread
+from posescope.capture.store.block_queue import BlockQueue
 from posescope.capture.store.file_bytes import DirectWriter
 from posescope.capture.store.reader import open_store
 from posescope.capture.store.writer import StoreWriter
@@ -296,11 +297,12 @@ def test_shards_past_the_cache_hold_the_same_bytes(tmp_path, monkeypatch) -> Non
 
     with monkeypatch.context() as patch:
         patch.setattr(DirectWriter, 'write', noted)
+        patch.setattr(BlockQueue, 'keeps_up', lambda *args: True)  # on a busy machine the thread may always be behind
         write_store(tmp_path / 'a', SAMPLES)
     with monkeypatch.context() as patch:
         patch.setattr(DirectWriter, 'write', lambda *args: False)
         write_store(tmp_path / 'b', SAMPLES)
-    assert written  # the thread was not behind with each of them
+    assert written
     assert content(tmp_path / 'a') == content(tmp_path / 'b')
 
 
