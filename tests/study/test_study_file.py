@@ -46,6 +46,16 @@ def test_given_weights_have_no_seeds(small: SmallStudy) -> None:
     run = {'name': 'given', 'config': 'a.py', 'train': False, 'start': 'https://somewhere/weights.pth'}
     plan = plan_of(small.content([run], seeds=[4, 5]))
     assert plan.runs['given'].seeds == (0,)
+    assert plan.runs['given'].repeats == 0
+
+
+def test_weights_that_a_run_left_are_tested_seed_by_seed(small: SmallStudy) -> None:
+    tested = {**B, 'train': False, 'start': 'a'}
+    plan = plan_of(small.content([A, tested, {**tested, 'name': 'c', 'seeds': [5]}], seeds=[4, 5]))
+    assert [(run.seeds, run.repeats) for run in plan.runs.values()] == [((4, 5), 2), ((4, 5), 2), ((5,), 0)]
+    assert plan.start_of(plan.runs['b'], 5) == (plan.runs['a'], 5)
+    one = plan_of(small.content([{**A, 'seeds': [3]}, tested], seeds=[4, 5]))
+    assert one.runs['b'].seeds == (3,)
 
 
 A = {'name': 'a', 'config': 'a.py'}
@@ -55,6 +65,7 @@ BAD = {
     'no runs': ({}, [], 'runs is empty'),
     'a control that is missing': ({}, [A, {**B, 'controls': ['c']}], r'control c of run b is no run .*nearest: a'),
     'its own control': ({}, [{**A, 'controls': ['a']}], 'run a is its own control'),
+    'the folder of no start': ({}, [{**A, 'options': {'x': ['{start}/y']}}], r'run a have \{start\}, but it starts from'),
     'a control with another start': (
         {}, [{**A, 'start': 'http://x'}, {**B, 'start': 'http://y', 'controls': ['a']}], 'a control has the same start'
     ),

@@ -75,7 +75,7 @@ def test_comparisons_that_were_made_are_kept(finished: tuple[SmallStudy, dict[st
         path.unlink()
         path.write_bytes(content)
     changed = study.put_together(lambda name: lambda loop: shown.append(name) or loop)
-    assert shown == ['changed against nothing', 'changed against placebo']
+    assert shown == [], 'both have been resampled before'
     assert changed['comparisons'] != found['comparisons']
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
@@ -95,6 +95,36 @@ def test_few_seeds_claim_nothing_and_given_weights_are_compared_as_they_are(smal
     expected = compare_models(ours, theirs, resamples=100)[0]
     assert found['comparisons'][0]['p'] == expected.p
     assert found['comparisons'][0]['verdict'] in ('better', 'undecided')
+
+
+def test_tests_of_the_same_weights_are_compared_over_their_seeds(small: SmallStudy) -> None:
+    content = compared(small)
+    nothing = content['runs'][0]
+    for run in content['runs'][1:]:
+        run.update(train=False, start='nothing')
+    small.run({**content, 'runs': [nothing, *content['runs'][1:]]})
+    for seed in range(5):
+        record = json.loads((small.folder / f'work/runs/changed/seed{seed}/record.json').read_text())
+        assert record['done'] == ['dev', 'test']
+    written = json.loads((small.folder / 'work/study.json').read_text())['comparisons'][0]
+    assert (written['seeds_run'], written['seeds_control'], written['verdict']) == (5, 5, 'better')
+
+
+def test_options_may_name_what_the_start_left(small: SmallStudy) -> None:
+    """The folder stands in the config that runs, and not in what identifies the trial."""
+    runs = [
+        {'name': 'a', 'config': small.config('a', 1.0), 'seeds': [3]},
+        {'name': 'b', 'config': small.config('b', 1.0), 'start': 'a', 'options': {'model.of': '{start}/dev/x.json'}},
+    ]
+    small.save_matches({1.0: 4})
+    identities = []
+    for work in ('work', 'elsewhere'):
+        small.run(small.content(runs, seeds=[0, 1]), work)
+        folder = small.folder / work / 'runs/b/seed1'
+        assert f"'of': '{small.folder / work}/runs/a/seed3/dev/x.json'" in (folder / 'config.py').read_text()
+        identities.append(json.loads((folder / 'record.json').read_text())['identity'])
+    assert identities[0] == identities[1]
+    assert small.study(small.content(runs, seeds=[0, 1])).unfinished == []
 
 
 def test_what_cannot_be_compared_says_why(small: SmallStudy) -> None:

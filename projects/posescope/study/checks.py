@@ -9,6 +9,7 @@ from posescope.data.annotations import read_json
 from posescope.errors import InputError, nearest
 from posescope.evaluation.average_precision import STATISTICS
 from posescope.study.plan import RunPlan, StudyPlan
+from posescope.study.run_config import START
 
 __all__ = ['COMPARABLE', 'check', 'check_criterion']
 
@@ -105,6 +106,8 @@ def _check_run(plan: StudyPlan, run: RunPlan, where: str) -> None:
     if run.start is None and not run.train:
         raise InputError(f'{where}: run {run.name} is not trained (train=False), so it takes the weights as start=…')
     _check_start(plan, run, where)
+    if START in repr(run.options) and run.start not in plan.runs:
+        raise InputError(f'{where}: options of run {run.name} have {START}, but it starts from no run of the study')
     if run.finding is not None:
         _check_finding(run, where)
 

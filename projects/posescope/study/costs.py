@@ -42,7 +42,7 @@ def measure_missing(
         report(trial.run.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         config = path.with_suffix('.py')
-        config.write_text(trial.config.text)
+        config.write_text(trial.config.after(trial.start_folder(folder)))
         log = path.with_suffix('.log')
         unfinished = path.with_suffix('.part')
         outcome = children.run(

@@ -4,16 +4,18 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from posescope.evaluation.bootstrap import resample
+from posescope.errors import InputError
 from posescope.evaluation.comparison import ALPHA
 from posescope.evaluation.seeds import LEAST_SEEDS
 from posescope.evaluation.significance import detectable_delta
 from posescope.study.checks import COMPARABLE
-from posescope.study.comparisons import matches_of, scenes
+from posescope.study.comparisons import files_of_matches
 from posescope.study.plan import ComparisonPlan, StudyPlan
+from posescope.study.resampled_tests import ResampledTests
 from posescope.study.study_folder import StudyFolder
 from posescope.study.survey import Trial
 
@@ -64,9 +66,10 @@ def detectable(plan: StudyPlan, folder: StudyFolder, trials: Sequence[Trial]) ->
     runs with two or more, the images' part is that of the two sides' first seeds.
     """
     spread: dict[tuple[str, str], tuple[float, int] | None] = {}
+    tests = ResampledTests(_PILOT_RESAMPLES)
     found = []
     for one in plan.comparisons:
-        if not (plan.runs[one.run].train or plan.runs[one.control].train):
+        if not (plan.runs[one.run].repeats or plan.runs[one.control].repeats):
             found.append(Detectable(one.name, None, 'known after the tests: given weights, no seeds'))
             continue
         key = one.split, one.criterion
@@ -75,7 +78,7 @@ def detectable(plan: StudyPlan, folder: StudyFolder, trials: Sequence[Trial]) ->
             continue
         if key not in spread:
             spread[key] = _seed_variance(plan, one, trials)
-        found.append(_from_finished(plan, folder, trials, one, spread[key]))
+        found.append(_from_finished(plan, folder, trials, one, spread[key], tests))
     return found
 
 
@@ -91,14 +94,22 @@ def _from_finished(
     trials: Sequence[Trial],
     one: ComparisonPlan,
     spread: tuple[float, int] | None,
+    tests: ResampledTests,
 ) -> Detectable:
     if spread is None:
         return Detectable(one.name, None, 'unknown until a run has two finished seeds, or the study gives noise=…')
-    sides = [matches_of(name, one.split, folder, trials) for name in (one.run, one.control)]
-    if not all(sides):
-        return Detectable(one.name, None, 'unknown until either side has a finished seed, or the study gives noise=…')
-    pair = [next(iter(side.values())) for side in sides]
-    drawn = resample(pair, _PILOT_RESAMPLES, 0, scenes(plan.splits[one.split], pair[0])).drawn
+    files: dict[str, Path] = {}
+    for name in (one.run, one.control):
+        of_seeds = files_of_matches(name, one.split, folder, trials)
+        if not of_seeds:
+            return Detectable(
+                one.name, None, 'unknown until either side has a finished seed, or the study gives noise=…'
+            )
+        files[name] = next(iter(of_seeds.values()))
+    try:
+        drawn = tests.together(files, plan.splits[one.split]).drawn
+    except InputError as error:
+        return Detectable(one.name, None, f'unknown: {" ".join(str(error).split())}')
     column = list(COMPARABLE).index(one.criterion)
     of_images = float(np.nanvar(drawn[:, 0, column] - drawn[:, 1, column], ddof=1))
     variance, df = spread
@@ -123,7 +134,7 @@ def _seed_variance(plan: StudyPlan, one: ComparisonPlan, trials: Sequence[Trial]
 
 def _answer(plan: StudyPlan, one: ComparisonPlan, of_seeds: float, of_images: float, source: str) -> Detectable:
     """Add up both parts for the planned seeds; corrected for the number of comparisons as Holm's first step is."""
-    seeds = [len(plan.runs[name].seeds) if plan.runs[name].train else 0 for name in (one.run, one.control)]
+    seeds = [plan.runs[name].repeats for name in (one.run, one.control)]
     parts = [(of_seeds / count, count - 1) for count in seeds if count]
     variance = sum(part for part, _ in parts) + of_images
     # The test will estimate the seeds' part anew, with the degrees of freedom of its own seeds (Satterthwaite).

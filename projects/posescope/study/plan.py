@@ -36,8 +36,9 @@ class RunPlan:
     Attributes:
         name: Unique within the study; also the name of its folder.
         config: Path of an MMPose config.
-        options: Changes of the config, as ``--cfg-options`` takes them.
-        seeds: One training each.
+        options: Changes of the config, as ``--cfg-options`` takes them. ``{start}`` in a text stands for the folder of
+            the trial that it starts from, which holds ``dev/diagnosis.json`` and the like.
+        seeds: One training each. Without training: those of ``start``, one test each.
         start: Checkpoint (file or URL) that it starts from, or the name of another run; None for the config's own.
         train: False: ``start`` is tested as it is.
         finding: ``findings.json#id`` that motivates it.
@@ -56,6 +57,11 @@ class RunPlan:
     controls: tuple[str, ...] = ()
     interpret: bool | str = False
     note: str = ''
+
+    @property
+    def repeats(self) -> int:
+        """How many times chance was let in by seeds: none where weights are given that are not one for each seed."""
+        return len(self.seeds) if self.train or len(self.seeds) > 1 else 0
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,10 @@ from posescope.engine.config import load_config
 from posescope.errors import InputError, nearest
 from posescope.study.plan import RunPlan, StudyPlan
 
-__all__ = ['TrialConfig', 'digest_of_file', 'first_difference', 'resolve']
+__all__ = ['START', 'TrialConfig', 'digest_of_file', 'first_difference', 'resolve']
 
+START = '{start}'
+"""What stands in options for the folder of the trial that a trial starts from."""
 _OF_RUNNER = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'work_dir', 'cfg'} | {'interpret'}
 """What a config may be given although it does not have it yet."""
 
@@ -36,6 +38,14 @@ class TrialConfig:
     content: dict[str, Any]
     text: str
     digest: str
+
+    def after(self, start: Path | None) -> str:
+        """Give the text for a trial.
+
+        Args:
+            start: Folder of the trial that it starts from, for which ``{start}`` stands; None if there is none.
+        """
+        return self.text if start is None else self.text.replace(START, str(start))
 
 
 def resolve(plan: StudyPlan, run: RunPlan) -> dict[int, TrialConfig]:

@@ -113,14 +113,11 @@ def _run(content: Any, study: Mapping[str, Any], where: str) -> RunPlan:
     if isinstance(content, Mapping) and isinstance(content.get('name'), str):
         where = f'{where} ({content["name"]})'
     given = _take(content, _RUN, where, ('name', 'config'))
-    trained = given.get('train', True)
-    # Given weights involve no chance, so there is nothing to repeat.
-    seeds = given.get('seeds', study.get('seeds', [0])) if trained else [0]
     return RunPlan(
         **{
             **given,
             'seeds': _tuple_of(
-                seeds, lambda seed: type(seed) is int and seed >= 0, 'numbers from 0', f'{where}, seeds'
+                _seeds(given, study), lambda one: type(one) is int and one >= 0, 'numbers from 0', f'{where}, seeds'
             ),
             'controls': _tuple_of(
                 given.get('controls', ()), lambda one: isinstance(one, str), 'names of runs', f'{where}, controls'
@@ -129,6 +126,18 @@ def _run(content: Any, study: Mapping[str, Any], where: str) -> RunPlan:
             'start': given.get('start', None if study.get('start') == given['name'] else study.get('start')),
         }
     )
+
+
+def _seeds(given: Mapping[str, Any], study: Mapping[str, Any]) -> Any:
+    """Seeds of a run: those that it or the study says; without training, one for all weights that its start has."""
+    of_study = study.get('seeds', [0])
+    if given.get('train', True):
+        return given.get('seeds', of_study)
+    runs = {one.get('name'): one for one in study['runs'] if isinstance(one, Mapping)}
+    start = runs.get(given.get('start', study.get('start')))
+    if start is None or not start.get('train', True):
+        return [0]  # given weights involve no chance, so there is nothing to repeat
+    return given.get('seeds', start.get('seeds', of_study))
 
 
 def _tuple_of(values: Any, fits: Callable[[Any], bool], what: str, where: str) -> tuple[Any, ...]:

@@ -50,6 +50,10 @@ class Trial:
         wanted = [*(['train'] if self.run.train else []), *plan.splits]
         return self.record is not None and self.record.complete(wanted)
 
+    def start_folder(self, folder: StudyFolder) -> Path | None:
+        """Folder of the trial that it starts from; None if it starts from none."""
+        return None if self.start is None else folder.trial(self.start.run.name, self.start.seed)
+
     def task(self, plan: StudyPlan, folder: StudyFolder, commands: Commands, threads: int) -> TrialTask:
         """Put together all that it takes to carry it out; its start has to be finished."""
         assert self.config is not None
@@ -68,6 +72,7 @@ class Trial:
             self.identity,
             folder.trial(self.run.name, self.seed),
             start,
+            self.start_folder(folder),
             self.run.train,
             plan.validate,
             tuple(plan.splits.values()),

@@ -39,6 +39,7 @@ class TrialTask:
         identity: Of the trial.
         folder: Of the trial.
         start: Checkpoint file or address that it starts from; None for the config's own.
+        start_folder: Of the trial that left it; None if none of the study did.
         train: Whether it is trained.
         validate: Whether the training evaluates on its validation data.
         splits: To be tested on.
@@ -56,6 +57,7 @@ class TrialTask:
     identity: Identity
     folder: Path
     start: str | None
+    start_folder: Path | None
     train: bool
     validate: bool
     splits: tuple[Split, ...]
@@ -128,7 +130,7 @@ class _Work:
         record.host, record.versions = describe_host(task.threads), describe_versions()
         self.finish(RUNNING)
         load_from = '' if task.start is None or not task.train else f'load_from = {task.start!r}\n'
-        atomic_write(self._config, (task.config.text + load_from).encode())
+        atomic_write(self._config, (task.config.after(task.start_folder) + load_from).encode())
         atomic_write(self._folder / 'config.json', json.dumps(task.config.content, default=str).encode())
         steps: dict[str, Callable[[], None]] = {TRAIN: self._train, CALIBRATE: self._calibrate}
         for split in task.splits:
