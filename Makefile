@@ -15,10 +15,10 @@ STAMP := $(VENV)/.installed-$(RUNTIME)
 extra_stamp = $(VENV)/.$(1)-$(RUNTIME)-$(shell cat requirements/$(1).txt requirements/peers.txt requirements/render.txt requirements/ray.txt | cksum | cut -d' ' -f1)
 TEST_STAMP := $(call extra_stamp,tests)
 LINT_STAMP := $(call extra_stamp,lint)
-# What `make demo` trains, and where it leaves everything.
-DEMO := configs/selection/rendered/default.py
-DEMO_OUT ?= work_dirs/demo
-DEMO_DATA := data/rendered_people/annotations/dev.json
+# The study that `make demo` carries out, where it leaves everything, and the model of it that is looked into.
+DEMO := configs/studies/demo_rendered.py
+DEMO_OUT ?= work_dirs/demo_rendered
+DEMO_MODEL := $(DEMO_OUT)/runs/default/seed0
 # The picture that it explains, and where the person on it is.
 DEMO_PICTURE := data/rendered_people/dev/000200009.jpg --bbox 29,38,138,262
 WEIGHTS := work_dirs/weights/movenet-thunder.pth work_dirs/weights/movenet-lightning.pth
@@ -61,16 +61,14 @@ $(LINT_STAMP): $(STAMP)
 	touch $@
 
 demo: $(STAMP)
-	@$(PY) tools/train.py $(DEMO) --work-dir $(DEMO_OUT)
-	$(PY) tools/test.py $(DEMO) "$$(cat $(DEMO_OUT)/last_checkpoint)" --work-dir $(DEMO_OUT) \
-	    --dump $(DEMO_OUT)/predictions.pkl --interpret
-	$(PY) tools/draw_predictions.py $(DEMO_OUT)/predictions.pkl --num 12 --out $(DEMO_OUT)/predictions.png
-	$(PY) tools/show_store.py $(DEMO_OUT)/features
-	$(PY) tools/explain.py $(DEMO) "$$(cat $(DEMO_OUT)/last_checkpoint)" $(DEMO_PICTURE) --out $(DEMO_OUT)/explanation
-	$(PY) tools/diagnose.py $(DEMO_DATA) $(DEMO_OUT)/predictions.pkl --out $(DEMO_OUT)/diagnosis >/dev/null
-	$(PY) -c 'import json, sys; found = json.load(open(sys.argv[1])); print("AP %.3f (%.3f to %.3f) on rendered people it \
-	has not seen; pictures in %s" % (*(found["coco/AP" + end] for end in ("", "/low", "/high")), sys.argv[2]))' \
-	    $(DEMO_OUT)/metrics.json $(DEMO_OUT)
+	@$(PY) tools/study.py $(DEMO) --work-dir $(DEMO_OUT) --resume
+	checkpoint=$$(cat $(DEMO_MODEL)/train/last_checkpoint)
+	$(PY) tools/show_store.py $(DEMO_MODEL)/dev/features
+	$(PY) tools/explain.py $(DEMO_MODEL)/config.py "$$checkpoint" $(DEMO_PICTURE) --out $(DEMO_OUT)/explanation
+	$(PY) tools/test.py $(DEMO_MODEL)/config.py "$$checkpoint" --work-dir $(DEMO_OUT)/predictions \
+	    --dump $(DEMO_OUT)/predictions/predictions.pkl >/dev/null
+	$(PY) tools/draw_predictions.py $(DEMO_OUT)/predictions/predictions.pkl --num 12 --out $(DEMO_OUT)/predictions.png
+	cat $(DEMO_OUT)/study.md
 
 test: $(TEST_STAMP)
 	@$(PYTEST) -m '$(QUICK)' $(PYTEST_OPTIONS)

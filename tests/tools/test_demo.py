@@ -1,15 +1,22 @@
-"""What `make demo` does: train the default model, test it, draw what it predicts."""
+"""What `make demo` does, and what the default model promises."""
 
 import json
+import math
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mmengine.config import Config
 from PIL import Image
 
+from posescope.study import read_study
+from posescope.study.run_config import resolve
 from tests.conftest import ROOT
 from tools.draw_predictions import main as draw
 from tools.render_people import main as render
+from tools.show_store import main as show_store
+from tools.study import main as study
 from tools.test import main as run_test
 from tools.train import main as train
 
@@ -25,14 +32,57 @@ def average_precision(work_dir: Path, *options: str) -> float:
 
 def test_make_runs_these_tools_one_after_the_other() -> None:
     plan = subprocess.run(['make', '-n', 'demo'], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert plan.index('tools/train.py') < plan.index('tools/test.py') < plan.index('tools/draw_predictions.py')
-    assert plan.index('tools/test.py') < plan.index('tools/diagnose.py')
-    assert plan.index('tools/test.py') < plan.index('tools/explain.py')
-    assert plan.count(str(DEFAULT.relative_to(ROOT))) == 3
-    assert (ROOT / plan.split('tools/explain.py')[1].split('"')[2].split()[0]).is_file(), 'the picture is there'
+    tools = ['study', 'show_store', 'explain', 'test', 'draw_predictions']
+    places = [plan.index(f'tools/{tool}.py') for tool in tools]
+    assert places == sorted(places)
+    study = plan[places[0] :].split()[1]
+    assert (ROOT / study).is_file()
+    assert (ROOT / plan[places[2] :].split('"')[2].split()[0]).is_file(), 'the picture is there'
 
 
-def test_a_short_demo_ends_with_numbers_and_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_is_a_model_and_a_change_beside_its_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trained for less than a third of the default model's steps, tested on people that nothing was taken from."""
+    monkeypatch.chdir(ROOT)
+    plan = read_study('configs/studies/demo_rendered.py')
+    default, control, change = plan.runs.values()
+    assert change.controls == (control.name,)
+    assert control.start == change.start == default.name
+    assert default.interpret
+    assert plan.compare_on == 'test' != plan.choose_on
+    steps = [steps_of(resolve(plan, run)[0].content) for run in plan.runs.values()]
+    assert steps[1] == steps[2]
+    assert sum(steps) < steps_of(Config.fromfile(DEFAULT).to_dict()) / 2.5
+
+
+def steps_of(config: dict[str, Any]) -> int:
+    """Steps of a training on rendered people."""
+    people = json.loads((ROOT / 'data/rendered_people/annotations/train.json').read_text())['annotations']
+    count = config['train_dataloader']['dataset'].get('indices', len(people))
+    return math.ceil(count / config['train_dataloader']['batch_size']) * config['train_cfg']['max_epochs']
+
+
+@pytest.mark.long
+def test_a_tiny_demo_ends_with_a_comparison_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo with a handful of people, from the study to the table."""
+    monkeypatch.chdir(ROOT)
+    content = Config.fromfile('configs/studies/demo_rendered.py').to_dict()['study']
+    for run in content['runs']:
+        run['options'] = {**run['options'], 'train_dataloader.dataset.indices': 64}
+    content['cost'] = False
+    (tmp_path / 'tiny.py').write_text(f'study = {content!r}\n')
+    assert study([str(tmp_path / 'tiny.py'), '--work-dir', str(tmp_path / 'tiny'), '--resume']) == 0
+    found = json.loads((tmp_path / 'tiny/study.json').read_text())
+    (comparison,) = found['comparisons']
+    assert comparison['verdict'] == 'no claim: fewer than 5 seeds'
+    assert comparison['low'] < comparison['delta_ap'] < comparison['high']
+    model = tmp_path / 'tiny/runs/default/seed0'
+    assert show_store([str(model / 'dev/features')]) == 0
+    text = (tmp_path / 'tiny/study.md').read_text()
+    for row in ('| default |', '| nothing |', '| joint-weights |', '| joint-weights against nothing |'):
+        assert row in text
+
+
+def test_a_short_training_ends_with_numbers_and_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     few = ['train_dataloader.dataset.indices=64', 'train_cfg.max_epochs=1']
     assert train([str(DEFAULT), '--work-dir', str(tmp_path), '--no-validate', '--cfg-options', *few]) == 0
