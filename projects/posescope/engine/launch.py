@@ -11,6 +11,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from posescope.compat.bfloat16 import computes_in_bfloat16, orthogonalise_in_float32
+from posescope.compat.config_text import remember_layouts
 from posescope.compat.managers import forget_managers
 from posescope.engine.building import building
 from posescope.engine.runner import ResumableRunner
@@ -44,7 +45,8 @@ def adapt(cfg: Config) -> None:
 def _adapt_to_cpu(cfg: Config) -> None:
     wrapper: Any = cfg.get('optim_wrapper') or {}
     if not computes_in_bfloat16('cpu'):
-        orthogonalise_in_float32()
+        if 'Muon' in str(wrapper.get('optimizer')):  # others need not wait for the import of timm
+            orthogonalise_in_float32()
         if wrapper.get('type') in ('AmpOptimWrapper', 'AutocastOptimWrapper', 'mmpose.AutocastOptimWrapper'):
             print_log('this CPU has no instructions for bfloat16: mixed precision is float32 here', 'current')
     if wrapper.get('type') == 'AmpOptimWrapper':
@@ -79,6 +81,7 @@ def build_runner(cfg: Config) -> Runner:
             '--launcher pytorch is for processes that torchrun started: use tools/dist_train.sh or dist_test.sh'
         )
     forget_managers()
+    remember_layouts()
     adapt(cfg)
     with building('a part'):
         return RUNNERS.build(cfg) if cfg.get('runner_type') else ResumableRunner.from_cfg(cfg)
