@@ -12,6 +12,7 @@ import posescope  # noqa: F401  makes MMPose importable
 from posescope.engine.command import command
 from posescope.errors import InputError
 from posescope.study import Commands, Study, StudyFolder, StudyPlan, read_study
+from posescope.study.checks import check_files
 from posescope.study.engines import Engine, EngineLostError, LocalEngine
 from posescope.study.forecast import detectable, expected_seconds
 from posescope.study.record import FAILED, FINISHED, WAITING
@@ -214,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status.
     """
     args = main_parser().parse_args(argv)
-    plan = read_study(args.study)
+    plan = read_study(args.study, files=not args.dry_run)
     root = args.work_dir or Path('work_dirs') / plan.name
     goes_on = args.resume or args.redo or args.emit or args.dry_run
     if not goes_on and not StudyFolder(root).is_new():
@@ -222,7 +223,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan.named(args.only)
     engine = make_engine(args)
     # From here on --redo has removed what it was told to, so everything that could be wrong was looked at before.
-    study = Study(plan, root, Commands.of_tools(Path(__file__).resolve().parent), [] if args.dry_run else args.redo)
+    redone = [] if args.dry_run else args.redo
+    commands = Commands.of_tools(Path(__file__).resolve().parent)
+    study = Study(plan, root, commands, redone, starts=not args.dry_run)
     trials = study.only(args.only)
     if not args.only:
         print_plan(study, args.workers)
@@ -231,6 +234,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'{len(scripts)} scripts in {root / "jobs"}; its README says how to run them')
         return 0
     if args.dry_run:
+        check_files(plan, args.study)
+        study.check_starts()
         return 0
     signal.signal(signal.SIGTERM, _stop)
     carry_out(study, trials, engine, args.workers)

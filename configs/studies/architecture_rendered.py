@@ -1,6 +1,6 @@
 # Changes that need a training from nothing: skip connections and stacks of the hourglass, tokens in place of maps, and
-# unbiased data processing. As in selection_rendered.py all see the same half of the rendered people for about the same
-# time. What decodes and scores in other ways is tested on the weights of `msra`, seed by seed.
+# unbiased data processing. All see the same quarter of the rendered people for about the same time. What decodes and
+# scores in other ways is tested on the weights of `msra`, seed by seed.
 #
 #   tools/study.py configs/studies/architecture_rendered.py --workers 2
 _data = 'data/rendered_people'
@@ -22,7 +22,7 @@ study = dict(
         test=dict(annotations=f'{_data}/annotations/test.json', images=f'{_data}/test'),
     ),
     choose_on='dev',
-    budget={'train_dataloader.dataset.indices': 1504},
+    budget={'train_dataloader.dataset.indices': 752},
     validate=False,
     threads=1,
     seeds=[0, 1, 2, 3, 4],

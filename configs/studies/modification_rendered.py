@@ -5,10 +5,10 @@
 #
 #   tools/study.py configs/studies/modification_rendered.py --workers 2
 #
-# A change sees 1,504 people four times, at a quarter of the first rate: 188 steps.
+# A change sees a quarter of the people four times, at a quarter of the first rate: 96 steps.
 _data = 'data/rendered_people'
 _configs = 'configs/modification'
-_short = {'train_dataloader.dataset.indices': 1504}
+_short = {'train_dataloader.dataset.indices': 752}
 _diagnosis = '{start}/dev/diagnosis.json'
 _joint_weights = {'model.head.loss.diagnosis': _diagnosis}
 _targeted = {'train_dataloader.sampler.diagnosis': _diagnosis}

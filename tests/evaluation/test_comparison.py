@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from posescope.evaluation.average_precision import STATISTICS, AveragePrecision
-from posescope.evaluation.bootstrap import resample
+from posescope.evaluation.bootstrap import Resamples, resample
 from posescope.evaluation.comparison import Comparison, compare_models, judge
 from tests.evaluation.simulated_matches import simulate
 
@@ -42,6 +42,8 @@ def test_numbers() -> None:
         assert (one.name, one.verdict, one.p_holm) == ('skill', '', None)
     assert found[0].units == len(np.unique(better.person_image)) > found[3].units
     json.dumps([dataclasses.asdict(one) for one in found], allow_nan=False)
+    before = Resamples.joined([resample([matches], 120) for matches in (better, worse)])
+    assert compare_models(better, worse, 'skill', resamples=120, found=before) == found
 
 
 def test_changing_sides_changes_signs() -> None:

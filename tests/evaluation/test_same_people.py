@@ -6,7 +6,7 @@ import pytest
 from posescope.errors import InputError
 from posescope.evaluation.comparison import compare_models
 from posescope.evaluation.matching import Matches
-from posescope.evaluation.same_people import check_same
+from posescope.evaluation.same_people import check_same, people_digest
 from tests.evaluation.simulated_matches import simulate
 
 DIFFERENT = {
@@ -39,3 +39,5 @@ def test_other_people(what: str) -> None:
     assert what in str(raised.value)
     with pytest.raises(InputError):
         compare_models(one, changed)
+    assert people_digest(one) == people_digest(other) != people_digest(changed)
+    assert not np.array_equal(one.scores, other.scores), 'what was detected makes no difference'

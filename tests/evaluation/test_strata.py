@@ -51,6 +51,19 @@ def test_clear_people(annotation: dict, clear: bool) -> None:
     assert 'clear' not in stratify({'annotations': [one, person(2, 1, [2] * 17)]})[1, 1]
 
 
+def test_what_the_renderer_did_not_tell_is_not_known() -> None:
+    every = rendered(sector=2)
+    told = {'sector': 'heading', 'pose_class': 'pose', 'truncated': 'clear', 'unoccluded': 'clear'}
+    families = {'heading', 'pose', 'clear'}
+    for lacking, family in told.items():
+        entry = {key: value for key, value in every.items() if key != lacking}
+        found = stratify({'annotations': [person(1, 1, [2] * 17, rendered=entry)]})[1, 1]
+        assert families & set(found) == families - {family}
+    for other in (True, ['standing'], {'sector': 8}, {'sector': None}, {'sector': '2'}):
+        one = {**person(1, 1, [2] * 17), 'rendered': other}
+        assert not families & set(stratify({'annotations': [one]})[1, 1])
+
+
 def test_table_gives_mean_and_standard_error() -> None:
     values = [0.2, 0.5, 0.8, 0.9]
     one = {'annotations': [person(i, i, [2] * 17, rendered=rendered(sector=i % 2)) for i in range(4)]}

@@ -65,7 +65,9 @@ BAD = {
     'no runs': ({}, [], 'runs is empty'),
     'a control that is missing': ({}, [A, {**B, 'controls': ['c']}], r'control c of run b is no run .*nearest: a'),
     'its own control': ({}, [{**A, 'controls': ['a']}], 'run a is its own control'),
-    'the folder of no start': ({}, [{**A, 'options': {'x': ['{start}/y']}}], r'run a have \{start\}, but it starts from'),
+    'the folder of no start': (
+        {}, [{**A, 'options': {'x': ['{start}/y']}}], r'options of run a have \{start\}, but it starts from no run'
+    ),
     'a control with another start': (
         {}, [{**A, 'start': 'http://x'}, {**B, 'start': 'http://y', 'controls': ['a']}], 'a control has the same start'
     ),
@@ -133,6 +135,32 @@ def test_files_of_splits_and_findings_are_looked_for(small: SmallStudy) -> None:
     plan_of(small.content([{**A, 'finding': f'{path}#turned-away'}]))
     with pytest.raises(InputError, match=r'holds no finding turned \(nearest: turned-away'):
         plan_of(small.content([{**A, 'finding': f'{path}#turned'}]))
+
+
+def test_what_is_missing_is_said_with_the_note_unless_only_the_plan_is_looked_at(small: SmallStudy) -> None:
+    content = small.content([A])
+    content['splits']['test'] |= {'boxes': 'gone.json', 'note': 'the detector writes it'}
+    with pytest.raises(
+        InputError, match=r'split test: detections gone\.json does not exist \(the detector writes it\)$'
+    ):
+        plan_of(content)
+    assert plan_of(content, files=False).splits['test'].boxes == 'gone.json'
+
+
+@pytest.mark.parametrize('lost', ['annotations', 'images', 'boxes', 'units'])
+def test_an_optional_split_is_left_out_without_its_files(small: SmallStudy, lost: str) -> None:
+    content = small.content([A, {**B, 'controls': ['a']}])
+    extra = {**content['splits']['dev'], 'boxes': __file__, 'units': __file__, 'optional': True}
+    content['splits'] = {'extra': extra, **content['splits']}
+    assert list(plan_of(content).splits) == ['extra', 'dev', 'test']
+    extra[lost] = 'nowhere'
+    plan = plan_of(content)
+    assert list(plan.splits) == ['dev', 'test']
+    with pytest.raises(InputError, match='comparison b against a is on split extra, the study has dev, test'):
+        plan_of({**content, 'compare_on': 'extra'})
+    extra['optional'] = False
+    with pytest.raises(InputError, match=r'split extra: .*nowhere'):
+        plan_of(content)
 
 
 def test_reads_a_file(small: SmallStudy, tmp_path: Path) -> None:

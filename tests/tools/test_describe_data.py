@@ -55,6 +55,17 @@ def test_rendered_people_add_headings_and_poses() -> None:
     assert [bar.get_x() for bar in headings.patches if bar.get_height()] == [90.0]
 
 
+@pytest.mark.parametrize(
+    ('told', 'titles'),
+    [({'heading': 95.0}, ['heading']), ({'pose_class': 'lying'}, ['pose class']), ({'sector': 2}, [])],
+)
+def test_what_the_renderer_did_not_tell_is_not_drawn(told: dict, titles: list[str]) -> None:
+    figure = draw_statistics(content([2, 1], [2, 2], rendered=told), ['a', 'b'])
+    of_rendered = ('heading', 'pose class')
+    assert [panel.get_title() for panel in figure.axes if panel.get_title() in of_rendered] == titles
+    assert len(figure.axes) == 4 + len(titles)
+
+
 def test_steps_lead_from_the_picture_to_the_target(drawn: Path, tmp_path: Path) -> None:
     import mmengine
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tools.diagnose
+from tests.drawn_rendered_people import write_drawn_rendered_people
 from tests.evaluation.diagnosis.test_pose_diagnosis import annotations, samples
 from tools.diagnose import main as diagnose
 
@@ -102,6 +103,22 @@ def test_cocos_joints_need_no_options(tmp_path: Path, capsys: pytest.CaptureFixt
         assert ('2017' in printed) == ('--legacy' in options)
     assert diagnose([str(tmp_path / 'gt.json'), str(tmp_path / 'dt.json'), '--metainfo', 'crowdpose']) == 2
     assert 'do not match' in capsys.readouterr().err
+
+
+def test_rendered_people_of_another_renderer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Drawn people have a heading, but no class of pose, and nobody says whether they are truncated."""
+    truth = write_drawn_rendered_people(tmp_path / 'data', num_images=2)
+    people = json.loads(truth.read_text())['annotations']
+    assert 'sector' in people[0]['rendered']
+    assert 'pose_class' not in people[0]['rendered']
+    keys = ('image_id', 'category_id', 'keypoints')
+    found = tmp_path / 'dt.json'
+    found.write_text(json.dumps([{**{key: person[key] for key in keys}, 'score': 1.0} for person in people]))
+    assert diagnose([str(truth), str(found), '--out', str(tmp_path / 'out')]) == 0
+    assert 'AP 1.000' in capsys.readouterr().out
+    families = {one['family'] for one in json.loads((tmp_path / 'out/diagnosis.json').read_text())['slices']}
+    assert 'heading' in families
+    assert 'pose' not in families
 
 
 def test_a_config_tells_the_skeleton(

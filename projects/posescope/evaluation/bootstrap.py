@@ -76,6 +76,19 @@ class Resamples:
     drawn: NDArray[np.float64]
     units: NDArray[np.int64]
 
+    @classmethod
+    def joined(cls, parts: Sequence['Resamples']) -> 'Resamples':
+        """Put models beside each other that were resampled one by one.
+
+        The same as resampling them together, if they were evaluated on the same people and drawn with the same seed:
+        which images a resample holds does not depend on the models.
+
+        Args:
+            parts: Of as many resamples each.
+        """
+        values = np.concatenate([part.values for part in parts])
+        return cls(values, np.concatenate([part.drawn for part in parts], axis=1), parts[0].units)
+
 
 def resample(
     models: Sequence[Matches],

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from posescope.evaluation.average_precision import STATISTICS
-from posescope.evaluation.bootstrap import Progress, percentile_interval, refusals, resample
+from posescope.evaluation.bootstrap import Progress, Resamples, percentile_interval, refusals, resample
 from posescope.evaluation.matching import Matches
 from posescope.evaluation.permutation import permutation_p
 from posescope.evaluation.same_people import check_same
@@ -96,6 +96,8 @@ def compare_models(
     seed: int = 0,
     units: ArrayLike | None = None,
     progress: Progress | None = None,
+    *,
+    found: Resamples | None = None,
 ) -> list[Comparison]:
     """Compare two models as they are; nothing is said of how they were trained.
 
@@ -111,6 +113,7 @@ def compare_models(
         seed: Of both.
         units: As in :func:`posescope.evaluation.bootstrap.resample`.
         progress: Wraps both loops.
+        found: Both models, resampled before with the same settings; None resamples them now.
 
     Returns:
         One for each of COCO's ten statistics, not yet judged.
@@ -119,33 +122,36 @@ def compare_models(
         InputError: The models were not evaluated on the same people.
     """
     check_same([ours, theirs], ['the first', 'the second'])
-    found = resample([ours, theirs], resamples, seed, units, progress)
-    values, drawn = found.values[0] - found.values[1], found.drawn[:, 0] - found.drawn[:, 1]
-    reasons = refusals(drawn, values, found.units)
+    if found is None:
+        found = resample([ours, theirs], resamples, seed, units, progress)
+    reasons = refusals(found.drawn[:, 0] - found.drawn[:, 1], found.values[0] - found.values[1], found.units)
     p = np.full(len(STATISTICS), np.nan)
     if not all(reasons):
         p = permutation_p(ours, theirs, resamples, seed, units, progress)
-    comparisons = []
-    for s, statistic in enumerate(STATISTICS):
-        mine, other = known(*found.values[:, s])
-        sure = percentile_interval(values[s], drawn[:, s], int(found.units[s]), reasons[s], 1 - ALPHA)
-        one = Comparison(
-            name,
-            statistic,
-            mine,
-            other,
-            sure.value,
-            margin,
-            sure.units,
-            seeds=None,
-            resamples=sure.resamples,
-            undefined=sure.undefined,
-            reason=sure.reason,
-        )
-        if sure.low is not None and sure.high is not None and sure.error is not None:
-            one = one.with_error(sure.low, sure.high, sure.error, sure.units - 1, p[s])
-        comparisons.append(one)
-    return comparisons
+    return [_of_two(found, s, reasons[s], p[s], name, margin) for s in range(len(STATISTICS))]
+
+
+def _of_two(found: Resamples, s: int, reason: str, p: float, name: str, margin: float) -> Comparison:
+    """The comparison of two resampled models by statistic number ``s``."""
+    mine, other = known(*found.values[:, s])
+    delta, drawn = found.values[0, s] - found.values[1, s], found.drawn[:, 0, s] - found.drawn[:, 1, s]
+    sure = percentile_interval(delta, drawn, int(found.units[s]), reason, 1 - ALPHA)
+    one = Comparison(
+        name,
+        STATISTICS[s],
+        mine,
+        other,
+        sure.value,
+        margin,
+        sure.units,
+        seeds=None,
+        resamples=sure.resamples,
+        undefined=sure.undefined,
+        reason=sure.reason,
+    )
+    if sure.low is None or sure.high is None or sure.error is None:
+        return one
+    return one.with_error(sure.low, sure.high, sure.error, sure.units - 1, p)
 
 
 def known(*values: float) -> list[float | None]:

@@ -1,5 +1,6 @@
 """Whether evaluations can be compared: they have to be of the same images and people, measured in the same way."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import ArrayLike
 from posescope.errors import InputError
 from posescope.evaluation.matching import Matches
 
-__all__ = ['check_same']
+__all__ = ['check_same', 'people_digest']
 
 
 def check_same(models: Sequence[Matches], names: Sequence[str]) -> None:
@@ -21,6 +22,16 @@ def check_same(models: Sequence[Matches], names: Sequence[str]) -> None:
     for other, name in zip(models[1:], names[1:], strict=True):
         for difference in _differences(models[0], other, names[0], name):
             raise InputError(f'{names[0]} and {name} cannot be compared: {difference}')
+
+
+def people_digest(matches: Matches) -> str:
+    """Give what :func:`check_same` looks at as a short text: where it is the same, two models can be compared."""
+    found = hashlib.sha256(str(matches.category_count).encode())
+    of_people = matches.person_image, matches.person_category, matches.person_counted
+    for values in (matches.image_ids, matches.thresholds, *of_people):
+        found.update(f'{values.dtype.str} {values.shape} '.encode())
+        found.update(np.ascontiguousarray(values).tobytes())
+    return found.hexdigest()
 
 
 def _differences(a: Matches, b: Matches, first: str, second: str) -> Iterator[str]:

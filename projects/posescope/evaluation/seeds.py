@@ -9,13 +9,13 @@ from scipy import stats
 
 from posescope.errors import InputError
 from posescope.evaluation.average_precision import STATISTICS
-from posescope.evaluation.bootstrap import Progress, refusals, resample
+from posescope.evaluation.bootstrap import Progress, Resamples, refusals, resample
 from posescope.evaluation.comparison import ALPHA, MARGIN, Comparison, known
 from posescope.evaluation.matching import Matches
 from posescope.evaluation.same_people import check_same
 from posescope.evaluation.significance import zero_p
 
-__all__ = ['LEAST_SEEDS', 'CrossedError', 'compare_runs', 'crossed_error']
+__all__ = ['LEAST_SEEDS', 'CrossedError', 'compare_resampled', 'compare_runs', 'crossed_error']
 
 LEAST_SEEDS = 5
 """Fewest runs on either side for a claim about a way of training."""
@@ -128,20 +128,39 @@ def compare_runs(
     Raises:
         InputError: Runs were not evaluated on the same people, or paired sides have different numbers of runs.
     """
-    if paired and len(ours) != len(theirs):
-        raise InputError(f'paired seeds take as many runs on either side, not {len(ours)} and {len(theirs)}')
+    _check_pairs(len(ours), len(theirs), paired)
     runs = [*ours, *theirs]
     names = [f'run {i + 1} of {side}' for side, many in (('ours', ours), ('theirs', theirs)) for i in range(len(many))]
     check_same(runs, names)
-    found = resample(runs, resamples, seed, units, progress)
-    split = len(ours)
-    values = found.values[:split].mean(0) - found.values[split:].mean(0)
+    return compare_resampled(resample(runs, resamples, seed, units, progress), len(ours), name, margin, paired=paired)
+
+
+def compare_resampled(
+    found: Resamples, ours: int, name: str = '', margin: float = MARGIN, *, paired: bool = False
+) -> list[Comparison]:
+    """Compare two ways of training as :func:`compare_runs` does, by runs that were resampled before.
+
+    Args:
+        found: S_a + S_b runs on the same people, ours first.
+        ours: S_a.
+        name: Of the comparison.
+        margin: Smallest difference that matters.
+        paired: Run i of both sides shares its seed.
+
+    Returns:
+        One for each of COCO's ten statistics, not yet judged.
+
+    Raises:
+        InputError: Paired sides have different numbers of runs.
+    """
+    seeds = ours, len(found.values) - ours
+    _check_pairs(*seeds, paired)
+    values = found.values[:ours].mean(0) - found.values[ours:].mean(0)
     defined = ~np.isnan(found.drawn).any(1)
     reasons = refusals(np.where(defined, 0.0, np.nan), values, found.units)
     comparisons = []
     for s, statistic in enumerate(STATISTICS):
-        of_ours, of_theirs = found.values[:split, s], found.values[split:, s]
-        mine, other, delta = known(of_ours.mean(), of_theirs.mean(), values[s])
+        mine, other, delta = known(found.values[:ours, s].mean(), found.values[ours:, s].mean(), values[s])
         one = Comparison(
             name,
             statistic,
@@ -150,18 +169,30 @@ def compare_runs(
             delta,
             margin,
             int(found.units[s]),
-            seeds=(split, len(theirs)),
-            resamples=resamples,
+            seeds,
+            resamples=len(found.drawn),
             undefined=int((~defined[:, s]).sum()),
             reason=reasons[s],
         )
         if not one.reason:
-            drawn = found.drawn[defined[:, s], :, s]
-            sure = crossed_error(of_ours, of_theirs, drawn[:, :split], drawn[:, split:], one.units, paired=paired)
-            half = float(stats.t.ppf(1 - ALPHA / 2, sure.df)) * sure.error
-            p = zero_p(values[s], sure.error, sure.df)
-            one = one.with_error(values[s] - half, values[s] + half, sure.error, sure.df, p)
-            if min(split, len(theirs)) < LEAST_SEEDS:
-                one = replace(one, reason=f'fewer than {LEAST_SEEDS} seeds')
+            one = _with_error(one, found.values[:, s], found.drawn[defined[:, s], :, s], paired)
         comparisons.append(one)
     return comparisons
+
+
+def _check_pairs(ours: int, theirs: int, paired: bool) -> None:
+    if paired and ours != theirs:
+        raise InputError(f'paired seeds take as many runs on either side, not {ours} and {theirs}')
+
+
+def _with_error(one: Comparison, values: NDArray[np.float64], drawn: NDArray[np.float64], paired: bool) -> Comparison:
+    """Give a comparison its interval, from a statistic of all runs, (M,), and of resampled images, (R, M)."""
+    delta, seeds = one.delta, one.seeds
+    assert delta is not None
+    assert seeds is not None
+    split = seeds[0]
+    sure = crossed_error(values[:split], values[split:], drawn[:, :split], drawn[:, split:], one.units, paired=paired)
+    half = float(stats.t.ppf(1 - ALPHA / 2, sure.df)) * sure.error
+    p = zero_p(delta, sure.error, sure.df)
+    one = one.with_error(delta - half, delta + half, sure.error, sure.df, p)
+    return replace(one, reason=f'fewer than {LEAST_SEEDS} seeds') if min(seeds) < LEAST_SEEDS else one

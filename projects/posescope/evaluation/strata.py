@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ['stratify', 'table']
+__all__ = ['stratify', 'table', 'told_by_renderer']
 
 FAMILIES = ('all', 'clear', 'heading', 'pose', 'hidden joints', 'labelled joints', 'people', 'size')
 _HEADINGS = ('0° (front)', '45°', '90°', '135°', '180° (back)', '225°', '270°', '315°')
@@ -26,7 +26,7 @@ def stratify(content: Mapping[str, Any]) -> dict[tuple[int, int], dict[str, str]
 
     Hidden joints (v = 1) and missing ones (v = 0), people per picture and size (COCO's area ranges: 32² and 96² pixels)
     are known for every data set. Heading, pose and whether somebody is clear to see (alone, nothing in front, nothing
-    outside the picture) are known for rendered people only.
+    outside the picture) are known for rendered people only, and where their file tells.
 
     Args:
         content: A decoded annotation file.
@@ -53,12 +53,22 @@ def _strata(person: Mapping[str, Any], *, alone: bool) -> Iterator[tuple[str, st
         yield 'labelled joints', _LABELLED[0 if share == 1 else 1 if share >= 0.75 else 2]
     if 'area' in person:
         yield 'size', ('small', 'medium', 'large')[int(np.searchsorted([32**2, 96**2], person['area'], 'right'))]
-    rendered = person.get('rendered')
-    if rendered:
-        yield 'heading', _HEADINGS[rendered['sector']]
-        yield 'pose', rendered['pose_class']
-        if alone and rendered['unoccluded'] and not rendered['truncated']:
-            yield 'clear', 'yes'
+    told = told_by_renderer(person)
+    if told.get('sector') in range(len(_HEADINGS)):
+        yield 'heading', _HEADINGS[int(told['sector'])]
+    if 'pose_class' in told:
+        yield 'pose', str(told['pose_class'])
+    if alone and told.get('unoccluded') and told.get('truncated') is False:
+        yield 'clear', 'yes'
+
+
+def told_by_renderer(person: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a renderer said about a person: ``rendered`` of an annotation, empty without one.
+
+    Files of other renderers may lack any of its entries, so nobody may count on one.
+    """
+    told = person.get('rendered')
+    return told if isinstance(told, Mapping) else {}
 
 
 def table(

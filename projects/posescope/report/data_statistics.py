@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from posescope.errors import InputError
+from posescope.evaluation.strata import told_by_renderer
 
 __all__ = ['draw_statistics', 'visibility_table']
 
@@ -42,19 +43,25 @@ def draw_statistics(content: Mapping[str, Any], names: Sequence[str]) -> Figure:
         names: (K,), joint names.
 
     Returns:
-        Four panels for any data set, six for rendered people.
+        Four panels for any data set, up to two more for rendered people.
     """
-    rendered = [person['rendered'] for person in content['annotations'] if 'rendered' in person]
-    columns = 3 if rendered else 2
+    told = [told_by_renderer(person) for person in content['annotations']]
+    headings = [one['heading'] for one in told if 'heading' in one]
+    poses = [str(one['pose_class']) for one in told if 'pose_class' in one]
+    columns = 3 if headings or poses else 2
     figure = Figure(figsize=(4.6 * columns, 7), layout='constrained')
     panels = figure.subplots(2, columns)
     _draw_visibility(panels[0, 0], visibility_table(content), names)
     _draw_hidden(panels[0, 1], content)
     _draw_sizes(panels[1, 0], content)
     _draw_people(panels[1, 1], content)
-    if rendered:
-        _draw_headings(panels[0, 2], [person['heading'] for person in rendered])
-        _draw_poses(panels[1, 2], [person['pose_class'] for person in rendered])
+    if headings:
+        _draw_headings(panels[0, 2], headings)
+    if poses:
+        _draw_poses(panels[1, 2], poses)
+    for panel in panels[:, 2:].flat:
+        if not panel.has_data():
+            panel.remove()
     return figure
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from posescope.data.annotations import read_json
 from posescope.errors import InputError, nearest
 from posescope.evaluation.average_precision import STATISTICS
-from posescope.study.plan import RunPlan, StudyPlan
+from posescope.study.plan import RunPlan, Split, StudyPlan
 from posescope.study.run_config import START
 
-__all__ = ['COMPARABLE', 'check', 'check_criterion']
+__all__ = ['COMPARABLE', 'check', 'check_criterion', 'check_files', 'lacking']
 
 COMPARABLE = {f'coco/{name}': name for name in STATISTICS}
 """Metrics that matches allow to be resampled -> their names among COCO's statistics."""
@@ -20,7 +20,7 @@ _ADDRESS = '://'
 
 
 def check(plan: StudyPlan, runs: Sequence[RunPlan], where: str) -> None:
-    """Check a plan.
+    """Check a plan, but for the files that it names.
 
     Args:
         plan: The plan.
@@ -44,16 +44,37 @@ def check(plan: StudyPlan, runs: Sequence[RunPlan], where: str) -> None:
     _check_choice(plan, where)
     if 'train' in plan.splits:
         raise InputError(f'{where}: a split cannot be named train; trainings read what their configs say')
-    for split in plan.splits.values():
-        for path, what in ((split.annotations, 'annotation file'), (split.boxes, 'detections'), (split.units, 'units')):
-            if path is not None and not Path(path).is_file():
-                raise InputError(f'{where}, split {split.name}: {what} {path} does not exist')
-        if split.images is not None and not Path(split.images).is_dir():
-            raise InputError(f'{where}, split {split.name}: images {split.images} is no folder')
     if plan.threads is not None and plan.threads < 1:
         raise InputError(f'{where}: threads={plan.threads}, it takes at least 1')
     if plan.resamples < 100:
         raise InputError(f'{where}: resamples={plan.resamples}, fewer than 100 say nothing of the ends of an interval')
+
+
+def check_files(plan: StudyPlan, where: str) -> None:
+    """Look whether the splits' files are there.
+
+    Args:
+        plan: The plan.
+        where: What to call it in messages.
+
+    Raises:
+        InputError: One is missing; the message also says what the split's note says.
+    """
+    for split in plan.splits.values():
+        problem = lacking(split)
+        if problem:
+            hint = f' ({split.note})' if split.note else ''
+            raise InputError(f'{where}, split {split.name}: {problem}{hint}')
+
+
+def lacking(split: Split) -> str:
+    """Say which of a split's files is missing; empty if none is."""
+    for path, what in ((split.annotations, 'annotation file'), (split.boxes, 'detections'), (split.units, 'units')):
+        if path is not None and not Path(path).is_file():
+            return f'{what} {path} does not exist'
+    if split.images is not None and not Path(split.images).is_dir():
+        return f'images {split.images} is no folder'
+    return ''
 
 
 def check_criterion(criterion: str, metrics: Iterable[str], where: str) -> None:

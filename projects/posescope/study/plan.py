@@ -20,6 +20,7 @@ class Split:
         images: Folder of its pictures.
         boxes: COCO-format detections that give the person boxes; None for annotated boxes.
         units: JSON object from image id to scene; images of one scene are drawn together. None: every image by itself.
+        note: Where the data come from, said to whoever lacks them.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Split:
     images: str | None = None
     boxes: str | None = None
     units: str | None = None
+    note: str = ''
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class RunPlan:
         finding: ``findings.json#id`` that motivates it.
         controls: Runs that it is compared with.
         interpret: Whether it is also looked into: True for what ``--interpret`` writes, or a file with ``interpret``.
-        note: Anything to be said in the report.
+        note: Anything to be said in the report, and to whoever lacks ``start``.
     """
 
     name: str

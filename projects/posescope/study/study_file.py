@@ -7,7 +7,7 @@ from typing import Any
 from posescope.engine.config import load_config
 from posescope.errors import InputError, nearest
 from posescope.evaluation.comparison import MARGIN
-from posescope.study.checks import COMPARABLE, check
+from posescope.study.checks import COMPARABLE, check, check_files, lacking
 from posescope.study.plan import ComparisonPlan, Noise, RunPlan, Split, StudyPlan
 
 __all__ = ['plan_of', 'read_study']
@@ -38,11 +38,22 @@ _COMPARISON = {
     'name': 'text', 'run': 'text', 'control': 'text', 'split': 'text', 'criterion': 'text', 'margin': 'number',
     'paired': 'bool',
 }  # fmt: skip
-_SPLIT = {'annotations': 'text', 'images': 'text', 'boxes': 'text?', 'units': 'text?'}
+_SPLIT = {
+    'annotations': 'text',
+    'images': 'text',
+    'boxes': 'text?',
+    'units': 'text?',
+    'note': 'text',
+    'optional': 'bool',
+}
 
 
-def read_study(path: str) -> StudyPlan:
+def read_study(path: str, *, files: bool = True) -> StudyPlan:
     """Read a study file and check everything that can be checked before a run starts.
+
+    Args:
+        path: Of the file.
+        files: Whether the splits' files have to be there, as they need not to look at a plan.
 
     Raises:
         InputError: The file is missing or no Python, or the study in it makes no sense; one line says where.
@@ -50,22 +61,23 @@ def read_study(path: str) -> StudyPlan:
     content = load_config(path).to_dict().get('study')
     if not isinstance(content, dict):
         raise InputError(f'{path} declares no study: it takes study = dict(name=…, splits=…, runs=[…])')
-    return plan_of(content, path)
+    return plan_of(content, path, files=files)
 
 
-def plan_of(content: Mapping[str, Any], where: str = 'study') -> StudyPlan:
+def plan_of(content: Mapping[str, Any], where: str = 'study', *, files: bool = True) -> StudyPlan:
     """Make a plan of the dict ``study``.
 
     Args:
         content: As the file has it.
         where: What to call it in messages.
+        files: See :func:`read_study`.
 
     Raises:
         InputError: See :func:`read_study`.
     """
     given = _take(content, _STUDY, where, ('splits', 'runs'))
     name = given.get('name', Path(where).stem)
-    splits = {split: _split(split, value, where) for split, value in given['splits'].items()}
+    splits = _splits(given['splits'], where)
     runs = [_run(value, given, f'{where}, run {i + 1}') for i, value in enumerate(given['runs'])]
     compare_on = given.get('compare_on', 'test' if 'test' in splits or not splits else next(iter(splits)))
     noise = given.get('noise')
@@ -84,6 +96,8 @@ def plan_of(content: Mapping[str, Any], where: str = 'study') -> StudyPlan:
         **{key: given[key] for key in ('threads', 'resamples', 'title') if given.get(key) is not None},
     )
     check(plan, runs, where)
+    if files:
+        check_files(plan, where)
     return plan
 
 
@@ -103,10 +117,17 @@ def _take(content: Any, keys: Mapping[str, str], where: str, needed: tuple[str, 
     return dict(content)
 
 
-def _split(name: str, content: Any, where: str) -> Split:
-    if content is None:
-        return Split(name)
-    return Split(name, **_take(content, _SPLIT, f'{where}, split {name}', ('annotations', 'images')))
+def _splits(content: Mapping[str, Any], where: str) -> dict[str, Split]:
+    """All splits, but for optional ones whose files are not there."""
+    splits = {}
+    for name, value in content.items():
+        needed = 'annotations', 'images'
+        given = {} if value is None else _take(value, _SPLIT, f'{where}, split {name}', needed)
+        optional = given.pop('optional', False)
+        split = Split(name, **given)
+        if not (optional and lacking(split)):
+            splits[name] = split
+    return splits
 
 
 def _run(content: Any, study: Mapping[str, Any], where: str) -> RunPlan:

@@ -40,6 +40,7 @@ class Study:
         folder: Keeps records and results; it need not exist.
         commands: Programs that do the work.
         redone: Runs whose results are removed first.
+        starts: Whether files that runs start from have to be there, as they need not to look at a plan.
 
     Attributes:
         trials: Every run with every seed.
@@ -48,15 +49,27 @@ class Study:
         InputError: Something that ran was not what the plan says now, or a run starts from a file that does not exist.
     """
 
-    def __init__(self, plan: StudyPlan, folder: Path, commands: Commands, redone: Sequence[str] = ()) -> None:
+    def __init__(
+        self, plan: StudyPlan, folder: Path, commands: Commands, redone: Sequence[str] = (), *, starts: bool = True
+    ) -> None:
         self.plan, self.folder, self.commands = plan, StudyFolder(folder), commands
         redo(plan, self.folder, redone)
         self.trials = survey(plan, self.folder)
         refuse_changed(plan, self.folder, self.trials)
+        if starts:
+            self.check_starts()
+
+    def check_starts(self) -> None:
+        """Look whether the files that runs start from are there.
+
+        Raises:
+            InputError: One is missing; the message also says what the run's note says.
+        """
         for trial in self.unfinished:
             start = trial.run.start
             if start is not None and trial.start is None and '://' not in start and not Path(start).is_file():
-                raise InputError(f'start {start} of run {trial.run.name} does not exist')
+                hint = f' ({trial.run.note})' if trial.run.note else ''
+                raise InputError(f'start {start} of run {trial.run.name} does not exist{hint}')
 
     @property
     def unfinished(self) -> list[Trial]:

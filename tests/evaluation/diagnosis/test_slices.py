@@ -54,6 +54,25 @@ def test_populations() -> None:
     assert found['heading'] == ['', '', '', '90°']
 
 
+def test_what_the_renderer_did_not_tell_makes_no_population() -> None:
+    content = {
+        'images': [{'id': 7, 'width': 200, 'height': 100}],
+        'categories': [{'id': 1, 'name': 'person'}],
+        'annotations': [
+            person(1, 7, [10, 10, 20, 20], rendered={'sector': 4}),
+            person(2, 7, [60, 10, 20, 20], rendered={'truncated': True}),
+            person(3, 7, [0, 50, 80, 50], rendered={'pose_class': 'lying', 'truncated': False}),
+            person(4, 7, [100, 50, 80, 50], rendered=None),
+        ],
+    }  # fmt: skip
+    found = {name: rows[:, 0].tolist() for name, rows in populations(content, people_from_coco(content)).items()}
+    assert found['truncation'] == ['inside', "at the picture's edge", 'inside', "at the picture's edge"]
+    assert found['heading'] == ['180° (back)', '', '', '']
+    assert found['pose'] == ['', '', 'lying', '']
+    del content['annotations'][2]['rendered']['pose_class']
+    assert 'pose' not in populations(content, people_from_coco(content))
+
+
 def test_share_of_independent_joints_is_near_the_binomial() -> None:
     """One joint an image: the cluster variance is the binomial one, so the interval is Wilson's with t for z."""
     counts = np.array([1] * 30 + [0] * 170)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.neighbours import pairs_on_image
 from posescope.evaluation.people import People
-from posescope.evaluation.strata import FAMILIES, stratify
+from posescope.evaluation.strata import FAMILIES, stratify, told_by_renderer
 
 __all__ = ['ORDER', 'populations']
 
@@ -32,7 +32,7 @@ def populations(content: Mapping[str, Any], people: People) -> dict[str, NDArray
     """Sort joints into the populations of each family that the annotations tell.
 
     Args:
-        content: The decoded annotation file; heading and pose are known for rendered people only.
+        content: The decoded annotation file; heading and pose are known where a renderer told them.
         people: The G people of it.
 
     Returns:
@@ -63,7 +63,8 @@ def _truncation(content: Mapping[str, Any], people: People) -> NDArray[np.str_]:
     corner, far = people.boxes[:, :2], people.boxes[:, :2] + people.boxes[:, 2:]
     cut = (corner <= _EDGE).any(1) | (far >= size - _EDGE).any(1)
     unknown = np.isnan(size).any(1)
-    told = {one['id']: one['rendered']['truncated'] for one in content['annotations'] if 'rendered' in one}
+    told = {one['id']: told_by_renderer(one).get('truncated') for one in content['annotations']}
+    told = {identity: truncated for identity, truncated in told.items() if truncated is not None}
     if told:
         cut = np.array([bool(told.get(one, here)) for one, here in zip(people.ids.tolist(), cut, strict=True)], bool)
     inside, edge = ORDER['truncation']
