@@ -15,6 +15,8 @@ from posescope.study import Commands, Study, StudyFolder, StudyPlan, read_study
 from posescope.study.checks import check_files
 from posescope.study.engines import Engine, EngineLostError, LocalEngine
 from posescope.study.forecast import detectable, expected_seconds
+from posescope.study.host import threads_of
+from posescope.study.pilot import piloted_seconds
 from posescope.study.record import FAILED, FINISHED, WAITING
 from posescope.study.survey import Trial
 
@@ -105,7 +107,7 @@ def print_plan(study: Study, workers: int) -> None:
     if not study.unfinished:
         lines.append('Nothing is left to run.')
     elif seconds is None:
-        lines.append('Expected time: unknown until the first run has ended.')
+        lines.append(_piloted(study, workers))
     else:
         lines.append(f'Expected time: {_duration(seconds)} for {len(study.unfinished)} trainings and tests.')
     for one in detectable(plan, study.folder, study.trials):
@@ -113,6 +115,18 @@ def print_plan(study: Study, workers: int) -> None:
         lines.append(f'Least detectable difference of {one.comparison} (80 % power): {value}{one.reason}.')
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _piloted(study: Study, workers: int) -> str:
+    from rich.console import Console
+
+    with Console(stderr=True).status('timing a few steps of each model'):
+        seconds = piloted_seconds(study.plan, study.trials, workers, study.plan.threads or threads_of(workers))
+    if seconds is None:
+        return 'Expected time: unknown until the first run has ended.'
+    return (
+        f'Expected time: more than {_duration(seconds)}, which the steps alone take; better known after a run'
+    )
 
 
 def _use_of_splits(plan: StudyPlan) -> str:
