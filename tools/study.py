@@ -124,9 +124,7 @@ def _piloted(study: Study, workers: int) -> str:
         seconds = piloted_seconds(study.plan, study.trials, workers, study.plan.threads or threads_of(workers))
     if seconds is None:
         return 'Expected time: unknown until the first run has ended.'
-    return (
-        f'Expected time: more than {_duration(seconds)}, which the steps alone take; better known after a run'
-    )
+    return f'Expected time: more than {_duration(seconds)}, which the steps alone take; better known after a run'
 
 
 def _use_of_splits(plan: StudyPlan) -> str:
