@@ -87,9 +87,13 @@ def test_few_seeds_claim_nothing_and_given_weights_are_compared_as_they_are(smal
     assert [one['verdict'] for one in found['comparisons']] == ['no claim: fewer than 5 seeds'] * 2
     (small.folder / 'given').write_text('weights')
     given = {'train': False, 'start': str(small.folder / 'given')}
+    assert 'Training: number of steps' in (small.folder / 'work/study.md').read_text()
     for run in content['runs']:
-        run.update(given)
+        run.update(given, note=f'of {run["name"]}')
     found = small.run(content, 'as_they_are')
+    text = (small.folder / 'as_they_are/study.md').read_text()
+    assert 'Training: number of steps' not in text
+    assert '\n\n- nothing: of nothing\n- placebo: of placebo\n- changed: of changed\n\n' in text
     paths = [small.folder / f'as_they_are/runs/{name}/seed0/test/matches.npz' for name in ('changed', 'nothing')]
     ours, theirs = (load_matches(path).matches for path in paths)
     expected = compare_models(ours, theirs, resamples=100)[0]

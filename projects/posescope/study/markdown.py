@@ -90,25 +90,30 @@ def _notes(study: Mapping[str, Any], timing: Mapping[str, Any]) -> list[str]:
     batch = {
         one['threads'] for model in timing['models'].values() for one in model.get('latency', []) if one['batch'] != 1
     }
-    lines = [
+    of_all = [
         'Intervals are 95 %: over seeds and images where there are several seeds, over images alone where there is '
-        'one, and then they are of these weights. FLOPs: multiply-adds for one person. Training: number of steps times '
-        'the median step. Memory: the largest resident set of a training.'
+        'one, and then they are of these weights. FLOPs: multiply-adds for one person.'
     ]
+    trained = any(run['trained'] for run in study['runs'])
+    if trained:
+        of_all.append(
+            'Training: number of steps times the median step. Memory: the largest resident set of a training.'
+        )
     if batch:
-        lines.append(
+        of_all.append(
             f'One person is predicted on one thread, 32 people with a thread count of {_listed(batch)}, from crops to '
             'joints.'
         )
-    if threads:
-        lines.append(
+    if threads and trained:
+        of_all.append(
             f'Trainings had {_listed(threads)} thread{"" if threads == {1} else "s"} on {", ".join(processors)}.'
         )
+    lines = []
     problems = {name: model['problem'] for name, model in timing['models'].items() if model.get('problem')}
     lines += [f'The cost of {name} could not be measured: {problem}.' for name, problem in problems.items()]
     lines += [f'{run["name"]}: {run["note"]}' for run in _firsts(study) if run['note']]
     lines += [f'{run["name"]} answers {run["finding"]}.' for run in _firsts(study) if run['finding']]
-    return [' '.join(lines[:3]), *lines[3:]]
+    return [' '.join(of_all), '\n'.join(f'- {line}' for line in lines)]
 
 
 def _firsts(study: Mapping[str, Any]) -> list[Mapping[str, Any]]:
