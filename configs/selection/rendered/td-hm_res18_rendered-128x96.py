@@ -19,7 +19,8 @@ epochs = 14  # about 12 ms of CPU time a person
 train_cfg = dict(max_epochs=epochs, val_interval=epochs)
 param_scheduler = [_base_.warm_up, dict(**_base_.anneal, begin=epochs // 5, end=epochs)]
 default_hooks = dict(checkpoint=dict(interval=epochs))
-train_pipeline = [*_base_.augment, _base_.udp_crop, dict(type='GenerateTarget', encoder=codec), *_base_.pack_labels]
+target = dict(type='GenerateTarget', encoder=_base_.udp_encoder)
+train_pipeline = [*_base_.augment, _base_.udp_crop, target, *_base_.pack_labels]
 val_pipeline = [*_base_.locate, _base_.udp_crop, *_base_.pack]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))

@@ -4,6 +4,8 @@ import functools
 
 import torch
 
+from posescope.compat.newton_schulz import orthogonalise
+
 __all__ = ['computes_in_bfloat16', 'orthogonalise_in_float32']
 
 
@@ -24,6 +26,6 @@ def orthogonalise_in_float32() -> None:
     """Let timm's Muon orthogonalise in float32; it has no option for that, and takes bfloat16 on any device."""
     from timm.optim import muon
 
-    original = muon.zeropower_via_newtonschulz
-    if not isinstance(original, functools.partial):
-        muon.zeropower_via_newtonschulz = functools.partial(original, dtype=torch.float32)
+    if not isinstance(muon.zeropower_via_newtonschulz, functools.partial):
+        timms = functools.partial(muon.zeropower_via_newtonschulz, dtype=torch.float32)
+        muon.zeropower_via_newtonschulz = functools.partial(orthogonalise, otherwise=timms)

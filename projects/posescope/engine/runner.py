@@ -10,6 +10,7 @@ from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmpose.registry import OPTIMIZERS, RUNNERS
 
 from posescope.atomic import replacing
+from posescope.compat.allocator import keep_freed_memory
 from posescope.compat.checkpoint import load_checkpoint
 from posescope.compat.pretrained import PretrainedWeightsError, fetching
 from posescope.data.annotations import annotation_files
@@ -41,6 +42,8 @@ class ResumableRunner(Runner):
             self._load_from = None if path is None else str(path)
             if path is None:
                 self.logger.info(f'{self.work_dir} holds no checkpoint to resume from: starting from the beginning')
+        if get_device() == 'cpu':
+            keep_freed_memory()
         return super().train()
 
     @staticmethod

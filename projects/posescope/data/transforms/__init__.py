@@ -1,5 +1,7 @@
 """Transforms that MMPose does not have."""
 
+from posescope.data.transforms.cached_image import CachedImage
+from posescope.data.transforms.contiguous_image import ContiguousImage
 from posescope.data.transforms.group_keypoint_removal import GroupKeypointRemoval
 from posescope.data.transforms.perturb_box import PerturbBox
 from posescope.data.transforms.perturb_image import PerturbImage
@@ -8,6 +10,8 @@ from posescope.data.transforms.randomise_region_colour import RandomiseRegionCol
 from posescope.data.transforms.uniform_bbox_transform import UniformBBoxTransform
 
 __all__ = [
+    'CachedImage',
+    'ContiguousImage',
     'GroupKeypointRemoval',
     'PerturbBox',
     'PerturbImage',

@@ -1,0 +1,48 @@
+"""Keep decoded pictures in memory from one epoch to the next."""
+
+from typing import Any
+
+import mmcv
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine.fileio import get
+from mmpose.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class CachedImage(BaseTransform):
+    """Put before ``LoadImage``, which takes the picture that is there instead of reading the file again.
+
+    Pictures are kept, until they take as much memory as they may; those that come later are read from their files as
+    before. They are read-only: a transform that would write into one raises an error. Each worker of a data loader has
+    pictures of its own.
+
+    Required key: ``img_path``. Added: ``img``, (H, W, 3) uint8, BGR.
+
+    Args:
+        megabytes: Memory for the pictures, MiB.
+    """
+
+    def __init__(self, megabytes: int = 1024) -> None:
+        self._room = megabytes << 20
+        self._kept: dict[str, np.ndarray] = {}
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the picture, from memory or from its file; a file that cannot be read is left to ``LoadImage``."""
+        path = results['img_path']
+        image = self._kept.get(path)
+        if image is None and self._room > 0 and (image := _read(path)) is not None:
+            image.setflags(write=False)
+            self._room -= image.nbytes
+            if self._room >= 0:
+                self._kept[path] = image
+        if image is not None:
+            results['img'] = image
+        return results
+
+
+def _read(path: str) -> np.ndarray | None:
+    try:
+        return mmcv.imfrombytes(get(path), flag='color')
+    except OSError:
+        return None

@@ -1,0 +1,44 @@
+"""Pictures that are read once."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmpose.datasets.transforms import LoadImage
+
+from posescope.data.transforms import CachedImage
+
+
+def loaded(path: Path, *steps: object) -> dict:
+    results = {'img_path': str(path)}
+    for step in (*steps, LoadImage()):
+        results = step.transform(results)  # type: ignore[attr-defined]
+    return results
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 255, (600, 600, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / 'picture.png'), pixels)
+    return tmp_path / 'picture.png'
+
+
+def test_a_picture_is_read_once(picture: Path) -> None:
+    cached, expected = CachedImage(), loaded(picture)
+    first = loaded(picture, cached)
+    picture.unlink()
+    again = loaded(picture, cached)
+    for results in (first, again):
+        np.testing.assert_array_equal(results['img'], expected['img'])
+        assert results['img_shape'] == results['ori_shape'] == (600, 600)
+    with pytest.raises(ValueError, match='read-only'):
+        again['img'][0] = 0
+
+
+def test_what_does_not_fit_is_read_again(picture: Path) -> None:
+    cached = CachedImage(megabytes=1)  # the picture takes 1.03
+    loaded(picture, cached)
+    picture.unlink()
+    with pytest.raises(FileNotFoundError):
+        loaded(picture, cached)
