@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from posescope.atomic import replacing
 from posescope.report.diagnosis_figures import COLOURS
@@ -135,11 +137,19 @@ def _draw_cost(panel: Axes, points: Sequence[tuple[Mapping[str, Any], float]], s
     values = [cost for _, cost in points]
     if min(values) > 0 and max(values) > 3 * min(values):
         panel.set_xscale('log')
+        _plain_ticks(panel.xaxis)
     else:
         panel.locator_params(axis='x', nbins=5)
     panel.grid(color='#eeeeee')
     panel.set_axisbelow(True)
     panel.spines[['top', 'right']].set_visible(False)
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Label a logarithmic axis with numbers, few enough to stand beside each other."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter('{x:g}')
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _costs(study: Mapping[str, Any], timing: Mapping[str, Any], name: str) -> dict[str, float]:
@@ -173,8 +183,9 @@ def draw_curves(curves: Mapping[tuple[str, int], LearningCurve], criterion: str)
             panels[1].plot(curve.validated, curve.values, f'{shape}-', color=colour, markersize=3, linewidth=1)
     if min(min(curve.losses) for curve in trained.values()) > 0:
         panels[0].set_yscale('log')
+        _plain_ticks(panels[0].yaxis)
     panels[0].set_xlabel('iterations', fontsize=9)
-    panels[0].set_ylabel('loss (losses of different models cannot be compared)', fontsize=9)
+    panels[0].set_ylabel('loss (each kind of model has its own)', fontsize=9)
     if validated:
         panels[1].set_xlabel('epochs, or iterations where a training counts those', fontsize=9)
         panels[1].set_ylabel(f'{criterion} on validation data', fontsize=9)
