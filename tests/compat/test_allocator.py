@@ -12,7 +12,7 @@ from posescope.compat.allocator import keep_freed_memory
 if sys.argv[1] == 'kept':
     keep_freed_memory()
 def step():
-    tensors = [torch.zeros(12 << 18) for _ in range(4)]  # 12 MiB each
+    tensors = [torch.zeros(40 << 18) for _ in range(4)]  # 40 MiB each: glibc never keeps more than 32 by itself
 for _ in range(3):
     step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
