@@ -68,14 +68,16 @@ def test_a_tiny_demo_ends_with_a_comparison_and_pictures(tmp_path: Path, monkeyp
     content = Config.fromfile('configs/studies/demo_rendered.py').to_dict()['study']
     for run in content['runs']:
         run['options'] = {**run['options'], 'train_dataloader.dataset.indices': 64}
-    content['cost'] = False
+    content.update(cost=False, calibrate=False)
     (tmp_path / 'tiny.py').write_text(f'study = {content!r}\n')
     assert study([str(tmp_path / 'tiny.py'), '--work-dir', str(tmp_path / 'tiny'), '--resume']) == 0
     found = json.loads((tmp_path / 'tiny/study.json').read_text())
     (comparison,) = found['comparisons']
     assert comparison['verdict'] == 'no claim: fewer than 5 seeds'
-    assert comparison['low'] < comparison['delta_ap'] < comparison['high']
-    model = tmp_path / 'tiny/runs/default/seed0'
+    assert comparison['low'] <= comparison['delta_ap'] <= comparison['high']
+    model, change = (tmp_path / f'tiny/runs/{name}/seed0' for name in ('default', 'joint-weights'))
+    assert (model / 'dev/diagnosis.json').is_file()
+    assert f"'diagnosis': '{model}/dev/diagnosis.json'" in (change / 'config.py').read_text()
     assert show_store([str(model / 'dev/features')]) == 0
     text = (tmp_path / 'tiny/study.md').read_text()
     for row in ('| default |', '| nothing |', '| joint-weights |', '| joint-weights against nothing |'):
