@@ -3,7 +3,8 @@
 # scores in other ways is tested on the weights of `msra`, seed by seed.
 #
 #   tools/study.py configs/studies/architecture_rendered.py --workers 2
-_data = 'data/rendered_people'
+_base_ = '../_base_/rendered_splits.py'
+
 _changed, _first = 'configs/modification', 'configs/selection/rendered'
 
 
@@ -17,11 +18,6 @@ _tested = [_test_time(name) for name in ('dark', 'expected-ks', 'flip', 'no-flip
 study = dict(
     name='architecture_rendered',
     title='Which changes of an architecture help, in the same time?',
-    splits=dict(
-        dev=dict(annotations=f'{_data}/annotations/dev.json', images=f'{_data}/dev'),
-        test=dict(annotations=f'{_data}/annotations/test.json', images=f'{_data}/test'),
-    ),
-    choose_on='dev',
     budget={'train_dataloader.dataset.indices': 752},
     validate=False,
     threads=1,

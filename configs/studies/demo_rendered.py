@@ -3,7 +3,8 @@
 # two cores; one seed, which shows how it is done and claims nothing: modification_rendered.py asks the same with five.
 #
 #   tools/study.py configs/studies/demo_rendered.py
-_data = 'data/rendered_people'
+_base_ = '../_base_/rendered_splits.py'
+
 _changes = 'configs/modification'
 _epochs = 4
 _short = {
@@ -18,11 +19,6 @@ _further = {'train_dataloader.dataset.indices': 512, 'param_scheduler.0.end': 16
 study = dict(
     name='demo_rendered',
     title='A demonstration with one seed: do joints learn more if they weigh by what their errors cost?',
-    splits=dict(
-        dev=dict(annotations=f'{_data}/annotations/dev.json', images=f'{_data}/dev'),
-        test=dict(annotations=f'{_data}/annotations/test.json', images=f'{_data}/test'),
-    ),
-    choose_on='dev',
     validate=False,
     start='default',
     runs=[

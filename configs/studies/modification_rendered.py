@@ -6,7 +6,8 @@
 #   tools/study.py configs/studies/modification_rendered.py --workers 2
 #
 # A change sees a quarter of the people four times, at a quarter of the first rate: 96 steps.
-_data = 'data/rendered_people'
+_base_ = '../_base_/rendered_splits.py'
+
 _configs = 'configs/modification'
 _short = {'train_dataloader.dataset.indices': 752}
 _diagnosis = '{start}/dev/diagnosis.json'
@@ -23,11 +24,6 @@ def _change(name: str, config: str, *controls: str, **options: object) -> dict:
 study = dict(
     name='modification_rendered',
     title='Which changes of a trained model help, beyond training on?',
-    splits=dict(
-        dev=dict(annotations=f'{_data}/annotations/dev.json', images=f'{_data}/dev'),
-        test=dict(annotations=f'{_data}/annotations/test.json', images=f'{_data}/test'),
-    ),
-    choose_on='dev',
     threads=1,
     seeds=[0, 1, 2, 3, 4],
     start='default',

@@ -6,18 +6,14 @@
 #
 # MoveNet is outside the competition, since it starts from weights that photographs of people were learnt with (`make
 # movenet` fetches them).
-_data = 'data/rendered_people'
+_base_ = '../_base_/rendered_splits.py'
+
 _configs = 'configs/selection/rendered'
 _alike = dict(controls=['res18'])
 
 study = dict(
     name='selection_rendered',
     title='Which kind of model learns most about rendered people in a few minutes?',
-    splits=dict(
-        dev=dict(annotations=f'{_data}/annotations/dev.json', images=f'{_data}/dev'),
-        test=dict(annotations=f'{_data}/annotations/test.json', images=f'{_data}/test'),
-    ),
-    choose_on='dev',
     budget={'train_dataloader.dataset.indices': 1504},
     validate=False,
     threads=1,

@@ -1,16 +1,11 @@
 # A study of a few minutes that shows what studies are; its models see 256 people twice, which is no training.
 #
 #   tools/study.py configs/studies/smoke_rendered.py
-_data = 'data/rendered_people'
+_base_ = '../_base_/rendered_splits.py'
 
 study = dict(
     name='smoke_rendered',
     title='Does a residual network of full width learn faster than the default one?',
-    splits=dict(
-        dev=dict(annotations=f'{_data}/annotations/dev.json', images=f'{_data}/dev'),
-        test=dict(annotations=f'{_data}/annotations/test.json', images=f'{_data}/test'),
-    ),
-    choose_on='dev',
     budget={'train_dataloader.dataset.indices': 256, 'train_cfg.max_epochs': 2},
     validate=False,
     seeds=[0],

@@ -1,7 +1,5 @@
 """Where bfloat16 is emulated it is not used: twenty times slower than float32 on a processor that lacks it."""
 
-import functools
-
 import torch
 
 from posescope.compat.newton_schulz import orthogonalise
@@ -26,6 +24,4 @@ def orthogonalise_in_float32() -> None:
     """Let timm's Muon orthogonalise in float32; it has no option for that, and takes bfloat16 on any device."""
     from timm.optim import muon
 
-    if not isinstance(muon.zeropower_via_newtonschulz, functools.partial):
-        timms = functools.partial(muon.zeropower_via_newtonschulz, dtype=torch.float32)
-        muon.zeropower_via_newtonschulz = functools.partial(orthogonalise, otherwise=timms)
+    muon.zeropower_via_newtonschulz = orthogonalise  # type: ignore[assignment]  # Muon does not say a dtype

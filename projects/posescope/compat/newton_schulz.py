@@ -1,7 +1,5 @@
 """Muon's orthogonalisation with fewer multiplications than timm's: iterate on the small square, not on the matrix."""
 
-from collections.abc import Callable
-
 from torch import Tensor
 
 __all__ = ['orthogonalise']
@@ -14,7 +12,6 @@ def orthogonalise(
     eps: float = 1e-7,
     safety_factor: float = 1.0,
     scale_eps: bool = False,
-    otherwise: Callable[..., Tensor] | None = None,
 ) -> Tensor:
     """Do what timm's ``zeropower_via_newtonschulz`` does, in float32.
 
@@ -28,16 +25,15 @@ def orthogonalise(
         coefficients: (a, b, c) of each step; the last ones again if there are more steps.
         eps: Least norm to divide by.
         safety_factor: Of the norm.
-        scale_eps: Whether the norm is damped by the matrix' shape; only ``otherwise`` can do that.
-        otherwise: timm's function in float32.
+        scale_eps: Whether eps is added to the norm instead, times the root of n / m (arXiv 2512.05620).
     """
-    if scale_eps and otherwise is not None:
-        return otherwise(matrix, steps, coefficients, eps, safety_factor, scale_eps=True)
     x = matrix.float()
+    damping = eps * (x.size(-1) / x.size(-2)) ** 0.5
     transposed = x.size(-2) > x.size(-1)
     if transposed:
         x = x.mT
-    x = x / x.norm(2, dim=(-2, -1), keepdim=True).mul(safety_factor).clamp_(min=eps)
+    norm = x.norm(2, dim=(-2, -1), keepdim=True) * safety_factor
+    x = x / (norm + damping if scale_eps else norm.clamp(min=eps))
     square = x @ x.mT
     product: Tensor | None = None
     for step in range(steps):

@@ -52,7 +52,6 @@ COUNTERPARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
     'PackPoseInputs': _without('meta_keys'),
 }
 """What MMPose has in the place of a part of ours, or of a setting that only saves time."""
-TRAINS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'custom_hooks', 'default_hooks')
 
 
 def plain_config(cfg: Config) -> Config:

@@ -3,7 +3,7 @@
 import math
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def piloted_seconds(plan: StudyPlan, trials: Sequence[Trial], workers: int, thre
     return sum(usual if one is None else one for one in seconds) / min(max(workers, 1), len(missing))
 
 
-def steps_of(content: Mapping[str, Any], count_people: Any = None) -> int | None:
+def steps_of(content: Mapping[str, Any], count_people: Callable[[str], int] | None = None) -> int | None:
     """Number of steps of a config's training; None if the config does not say.
 
     Args:
