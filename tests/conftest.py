@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.registry import DefaultScope
 
 import posescope  # noqa: F401  registers with MMPose before any test imports it
 from tests.drawn_people import write_drawn_coco
 
 ROOT = Path(__file__).resolve().parent.parent
+# Without effect on a CPU. With it a GPU computes what is compared bit for bit, or to a few digits.
+os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+torch.backends.cudnn.allow_tf32 = False
+torch.backends.cudnn.deterministic = True
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +23,14 @@ def default_scope() -> Iterator[None]:
     """Build from MMPose's registries, whatever scope a runner of an earlier test left behind."""
     with DefaultScope.overwrite_default_scope('mmpose'):
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_but_what_is_asked() -> Iterator[None]:
+    """Forget that a training asked for deterministic algorithms."""
+    before = torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.use_deterministic_algorithms(before)
 
 
 @pytest.fixture(scope='session')

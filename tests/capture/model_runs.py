@@ -160,7 +160,7 @@ def build_run(config: Config) -> Runner:
         for module in runner.model.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.weight.abs_().add_(0.5)
-                module.running_mean.normal_(std=0.1, generator=generator)
+                module.running_mean.copy_(torch.empty(module.num_features).normal_(std=0.1, generator=generator))
     runner.model.eval()
     return runner
 
@@ -200,7 +200,7 @@ def plain_forward(runner: Runner, layers: Sequence[str]) -> dict[str, np.ndarray
                     keep('head', output, suffix)
                 for handle in handles:
                     handle.remove()
-    return {name: torch.cat(tensors).numpy() for name, tensors in found.items()}
+    return {name: torch.cat(tensors).cpu().numpy() for name, tensors in found.items()}
 
 
 def predictions(runner: Runner) -> list[Any]:

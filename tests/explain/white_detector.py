@@ -25,7 +25,7 @@ class WhiteDetector(BaseDetector):
     def predict(self, inputs: Tensor, samples: list[Any], rescale: bool = True) -> list[Any]:
         for picture, sample in zip(inputs, samples, strict=True):
             width, height = sample.scale_factor
-            objects = find_objects(label((picture[0] > self.white).numpy())[0])
+            objects = find_objects(label((picture[0] > self.white).cpu().numpy())[0])
             edges = [(columns.start, rows.start, columns.stop, rows.stop) for rows, columns in objects]
             boxes = torch.tensor(edges, dtype=torch.float32).reshape(-1, 4) / torch.tensor([width, height] * 2)
             wide, high = (boxes[:, 2:] - boxes[:, :2]).unbind(1)

@@ -83,7 +83,7 @@ def test_peers_write_what_the_layers_give(run: TimedRun, tmp_path: Path, name: s
     with torch.no_grad():
         run.model.test_step(next(iter(run.loader)))
     handle.remove()
-    np.testing.assert_array_equal(peer.first('backbone.layer3'), given[0].numpy())
+    np.testing.assert_array_equal(peer.first('backbone.layer3'), given[0].cpu().numpy())
     assert peer.first('backbone.layer4').shape == (2, 128, 4, 3)
 
 

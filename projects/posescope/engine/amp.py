@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from mmengine.device import get_device
 from mmengine.optim import OptimWrapper
 from mmpose.registry import OPTIM_WRAPPERS
 from torch import nn
@@ -69,7 +68,7 @@ class AutocastOptimWrapper(OptimWrapper):
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Run the forward pass in reduced precision."""
         head = getattr(getattr(model, 'module', model), 'head', None)
-        device = get_device().split(':')[0]
+        device = next(model.parameters()).device.type
         wanted = self.dtype is not torch.bfloat16 or computes_in_bfloat16(device)
         with super().optim_context(model), torch.autocast(device, self.dtype, wanted), float32_outputs(head):
             yield

@@ -2,19 +2,20 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from posescope.errors import InputError
 
 __all__ = ['to_picture']
 
 
-def to_picture(maps: ArrayLike, to_image: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float32]:
+def to_picture(maps: ArrayLike | Tensor, to_image: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float32]:
     """Spread each pixel of the input evenly over the part of the picture that it shows.
 
     Sums are kept: over the picture a map sums to what it sums to over the input, less what lies beside the picture.
 
     Args:
-        maps: (…, H, W).
+        maps: (…, H, W); a tensor may be on any device.
         to_image: (2, 3) pixel (x, y, 1) of the input -> pixel (x, y) of the picture, upright.
         size: Width and height of the picture, pixels.
 
@@ -24,7 +25,7 @@ def to_picture(maps: ArrayLike, to_image: NDArray[np.float64], size: tuple[int, 
     Raises:
         InputError: The crop is turned or mirrored.
     """
-    values = np.asarray(maps, np.float32)
+    values = np.asarray(maps.detach().cpu() if isinstance(maps, Tensor) else maps, np.float32)
     (scale_x, skew_x, left), (skew_y, scale_y, top) = to_image
     if not (scale_x > 0 and scale_y > 0 and max(abs(skew_x), abs(skew_y)) < 1e-6 * min(scale_x, scale_y)):
         raise InputError('maps of turned or mirrored crops cannot be laid on the picture: leave rotations out of the '

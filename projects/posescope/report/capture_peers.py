@@ -94,7 +94,7 @@ class CaptumRun:
 
     def first(self, layer: str) -> Any:
         """A layer's output for the first batch."""
-        found = torch.load(self._folder / 'av/run/default' / f'model.{layer}' / '0.pt')
+        found = torch.load(self._folder / 'av/run/default' / f'model.{layer}' / '0.pt', 'cpu')
         return (found if isinstance(found, Tensor) else found[0]).numpy()
 
 
@@ -129,7 +129,7 @@ class TorchLensRun:
         """A layer's output for the first batch."""
         import torchlens
 
-        return torchlens.load(self._folder / '0')[f'model.{layer}'].out.numpy()
+        return torchlens.load(self._folder / '0')[f'model.{layer}'].out.cpu().numpy()
 
 
 PEERS: dict[str, tuple[str, type]] = {

@@ -122,3 +122,16 @@ def test_the_check_tells_the_largest_difference(monkeypatch) -> None:
     off.forget_values()
     with pytest.raises(CaptureError, match='keep_values=True'):
         off.check()
+
+
+def test_values_that_cancel_leave_rounding_which_is_no_difference() -> None:
+    """A GPU adds in another order: where nothing else is left of the sum, that is all of it."""
+    values = drawn(PEOPLE, HEADS, CELLS, SIZE, seed=2)
+    values -= values.mean(2, keepdim=True)
+    flat = call(q=torch.zeros(PEOPLE, HEADS, CELLS, SIZE), v=values)
+    flat.output = flat.full().flip(-1) @ values.flip(2)
+    assert 0 < flat.output.abs().max() < 1e-6
+    flat.check()
+    flat.output[0, 0, 0, 0] += 1e-4
+    with pytest.raises(CaptureError, match='differs from its own output'):
+        flat.check()

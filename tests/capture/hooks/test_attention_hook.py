@@ -51,7 +51,7 @@ def eager(runner: Runner) -> dict[str, np.ndarray]:
                 model.backbone(pictures)
     for handle in handles:
         handle.remove()
-    return {name: torch.cat(parts).numpy() for name, parts in found.items()}
+    return {name: torch.cat(parts).cpu().numpy() for name, parts in found.items()}
 
 
 def queries_under(joints: np.ndarray, people: Path, mirrored: bool) -> np.ndarray:
@@ -134,7 +134,7 @@ def test_between_joint_tokens(people: Path, tmp_path: Path) -> None:
         x = torch.cat(tokens)
         base = torch.nn.functional.silu(unit.uv(unit.ln(x)))[..., -unit.s :]
         q, k = (base * unit.gamma[i] + unit.beta[i] for i in range(2))
-        expected = ((q @ k.mT).relu() ** 2 / unit.s).numpy()  # relu(qk/√s)²
+        expected = ((q @ k.mT).relu() ** 2 / unit.s).cpu().numpy()  # relu(qk/√s)²
     runner.test()
     store = posescope.open_store(tmp_path / 'attention')
     assert store.layers == ('head.gau',)

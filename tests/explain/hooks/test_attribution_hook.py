@@ -78,10 +78,10 @@ def test_a_test_writes_what_methods_say(people: Path, tmp_path: Path) -> None:
             frames[method].add(values[None], seen.pose.places[person : person + 1], [0, 9])
             if person == 0:
                 for number, joint in enumerate(JOINTS):
-                    close(found[f'1_1/{method}/{joint}'], values[number].numpy())
+                    close(found[f'1_1/{method}/{joint}'], values[number].cpu().numpy())
     for method, frame in frames.items():
         for joint, index in (('nose', 0), ('left_wrist', 9)):
-            close(found[f'bone_relative/{method}/{joint}'], frame.average().mean[index].numpy())
+            close(found[f'bone_relative/{method}/{joint}'], frame.average().mean[index].cpu().numpy())
     assert len(found) == 4
 
 

@@ -16,7 +16,7 @@ def traces(runner: Runner) -> tuple[Any, ...]:
     asked = [parameter.requires_grad for parameter in runner.model.parameters()]
     weights = hashlib.sha256()
     for value in runner.model.state_dict().values():
-        weights.update(value.numpy().tobytes())
+        weights.update(value.cpu().numpy().tobytes())
     from_numpy = np.random.get_state()  # noqa: NPY002  MMPose draws from the global one
     generators = random.getstate(), from_numpy, torch.get_rng_state().tolist()
     return modules, asked, weights.hexdigest(), hashlib.sha256(pickle.dumps(generators)).hexdigest()

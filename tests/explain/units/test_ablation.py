@@ -75,7 +75,7 @@ def test_equals_replacement_by_hand(name: str, layer: str) -> None:
     np.testing.assert_allclose(found, expected, atol=0.5 if name == 'vit' else 1e-3)
     with torch.no_grad():
         plain = made.decode(made(inputs)).places
-    assert (np.abs(found - plain.numpy()) > 3).any()
+    assert (np.abs(found - plain.cpu().numpy()) > 3).any()
 
 
 def test_means_of_others_that_are_given() -> None:

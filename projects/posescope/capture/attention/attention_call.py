@@ -144,7 +144,8 @@ class AttentionCall:
         """Confirm that rows times v are what the module itself gave.
 
         Args:
-            tolerance: Largest difference, as a share of the largest output; by default :data:`TOLERANCES`.
+            tolerance: Largest difference, as a share of the largest output; by default :data:`TOLERANCES`. Where values
+                cancel each other, what rounding leaves of them is no difference.
 
         Returns:
             The largest absolute difference.
@@ -163,7 +164,7 @@ class AttentionCall:
         difference = float((found - output).abs().max()) if output.numel() else 0.0
         limit = TOLERANCES.get(self.output.dtype, 1e-4) if tolerance is None else tolerance
         largest = float(output.abs().max()) if output.numel() else 0.0
-        if not difference <= limit * largest:  # NaN is no agreement either
+        if not difference <= limit * largest + self._rounding():  # NaN is no agreement either
             raise CaptureError(
                 f'{self.name}: rebuilt attention times v differs from its own output by {difference:.2g} of '
                 f'{largest:.2g} (at most {limit:g} of it); its class is read wrongly, so its rows are not given'
@@ -215,6 +216,12 @@ class AttentionCall:
             with _full_precision(weights):
                 parts.append(weights @ self.v[some].float())
         return torch.cat(parts) if parts else self.v.new_zeros(*self.q.shape[:3], self.v.shape[3], dtype=torch.float32)
+
+    def _rounding(self) -> float:
+        """What two orders of adding the weighted values may differ by; 0 where the module changes their sum further."""
+        if self.v is None or self.mixed is not None or not self.v.numel():
+            return 0.0
+        return 8 * torch.finfo(self.v.dtype).eps * float(self.v.abs().max())
 
     def _bias_of(self, some: slice) -> Tensor | None:
         """Choose the bias of a few entries of q."""
