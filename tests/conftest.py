@@ -46,3 +46,8 @@ def real_coco() -> Path:
     if not folder:
         pytest.skip('POSESCOPE_REAL_COCO does not name a folder with real COCO pictures')
     return Path(folder).resolve()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that have the most time: the last one to be begun keeps all other workers waiting."""
+    items.sort(key=lambda item: -max((mark.args[0] for mark in item.iter_markers('timeout') if mark.args), default=0))
