@@ -43,10 +43,15 @@ def test_exit_status(capsys: pytest.CaptureFixture) -> None:
         ending(SyntaxError('a real one'))
 
 
-def test_one_of_several_processes_speaks(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_one_process_alone_runs_into_is_said_once_the_others_could_have_spoken(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
     monkeypatch.setenv('RANK', '1')
+    monkeypatch.setattr('time.sleep', waited.append)
     assert ending(InputError('wrong')) == 2
-    assert capsys.readouterr().err == ''
+    assert capsys.readouterr().err == 'error: wrong (process 1)\n'
+    assert waited == [5.0]
 
 
 @pytest.mark.parametrize(

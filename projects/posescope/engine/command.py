@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
 from urllib.error import URLError
 
@@ -17,6 +18,8 @@ from posescope.errors import NO_ROOM, InputError, nearest
 
 INPUT_ERROR = 2
 INTERRUPTED = 130
+_GRACE = 5.0
+"""Seconds for the launcher to end all processes once the first has failed; torchrun looks every .1 s."""
 _KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 _IMAGE_LOADING = re.compile(r'`(?P<cause>[^`]*)` occurs when loading `(?P<path>[^`]+)`')
 
@@ -95,14 +98,22 @@ def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[s
             line = describe(error)
             if line is None:
                 raise
-            if os.environ.get('RANK', '0') == '0':  # of several processes one speaks
-                print(f'error: {line}', file=sys.stderr)
+            _say(line)
             return INPUT_ERROR
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             _leave_group()
         return status
 
     return run
+
+
+def _say(line: str) -> None:
+    """Print an error, of several processes once: what ends all of them has ended them before the others speak."""
+    rank = os.environ.get('RANK', '0')
+    if rank != '0':
+        time.sleep(_GRACE)
+        line += f' (process {rank})'
+    print(f'error: {line}', file=sys.stderr)
 
 
 def was_interrupted(error: BaseException | None) -> bool:
