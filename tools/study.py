@@ -72,24 +72,25 @@ def main_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def make_engine(args: argparse.Namespace) -> Engine:
+def make_engine(args: argparse.Namespace, plan: StudyPlan) -> Engine:
     """Make the engine that the options ask for."""
     if args.ray_address is not None and args.engine != 'ray':
         raise InputError('--ray-address is for --engine ray')
     if args.engine == 'ray':
         from posescope.study.engines.ray_cluster import RayEngine
 
-        return RayEngine(args.ray_address, args.workers)
+        return RayEngine(args.ray_address, args.workers, plan.threads)
     return LocalEngine(args.workers, lambda task: print(f'waiting for another process on {task.name} seed {task.seed}'))
 
 
 def print_plan(study: Study, workers: int) -> None:
     """Say what will be done, how long it will take, and what it could find."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     plan = study.plan
-    table = Table(title=plan.title or plan.name, title_justify='left')
+    table = Table(title=escape(plan.title or plan.name), title_justify='left')
     for heading in ('run', 'config', 'seeds', 'finished', 'starts from', 'controls', 'finding'):
         table.add_column(heading)
     for run in plan.runs.values():
@@ -97,7 +98,7 @@ def print_plan(study: Study, workers: int) -> None:
         done = sum(trial.finished(plan) for trial in own)
         cells = [run.start or '', ', '.join(run.controls), run.finding or '']
         seeds = ' '.join(map(str, run.seeds)) if run.train else 'not trained'
-        table.add_row(run.name, run.config, seeds, f'{done} of {len(own)}', *cells)
+        table.add_row(*map(escape, (run.name, run.config, seeds, f'{done} of {len(own)}', *cells)))
     console = Console()
     if not console.is_terminal:  # a file or a pipe has no width, and half a row is no use
         console.width = 160
@@ -113,8 +114,10 @@ def print_plan(study: Study, workers: int) -> None:
     for one in detectable(plan, study.folder, study.trials):
         value = '' if one.delta is None else f'{one.delta:.4f}, '
         lines.append(f'Least detectable difference of {one.comparison} (80 % power): {value}{one.reason}.')
+    problems = {trial.run.name: trial.problem for trial in study.trials if trial.problem and trial.finished(plan)}
+    lines += [f'{name}: its results stay, though its config does not load: {why}' for name, why in problems.items()]
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _piloted(study: Study, workers: int) -> str:
@@ -155,7 +158,8 @@ def carry_out(study: Study, trials: Sequence[Trial], engine: Engine, workers: in
             bar.advance(whole)
             left = expected_seconds(study.plan, study.trials, workers)
             ending = f', {_duration(left)} left' if left else ''
-            console.print(f'{trial.label}: {_result(study.plan, trial)}{ending}', highlight=False, soft_wrap=True)
+            line = f'{trial.label}: {_result(study.plan, trial)}{ending}'
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
         try:
             with engine:
@@ -177,16 +181,17 @@ def _result(plan: StudyPlan, trial: Trial) -> str:
 def finish(study: Study) -> dict[str, Any]:
     """Measure costs, compare, draw, and write everything down."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import track
 
     from posescope.report.study_figures import write_figures
 
     console = Console(stderr=True)
-    study.measure_costs(lambda name: console.print(f'measuring what {name} costs', highlight=False))
+    study.measure_costs(lambda name: console.print(f'measuring what {name} costs', highlight=False, markup=False))
 
     def show(name: str) -> Any:
         return lambda loop: track(
-            loop, description=name, console=console, transient=True, disable=not console.is_terminal
+            loop, description=escape(name), console=console, transient=True, disable=not console.is_terminal
         )
 
     root = study.folder.root
@@ -233,21 +238,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not goes_on and not StudyFolder(root).is_new():
         raise InputError(f'{root} holds a study already: --resume goes on with it, --redo RUN runs one again')
     plan.named(args.only)
-    engine = make_engine(args)
-    # From here on --redo has removed what it was told to, so everything that could be wrong was looked at before.
+    engine = make_engine(args, plan)
     redone = [] if args.dry_run else args.redo
     commands = Commands.of_tools(Path(__file__).resolve().parent)
     study = Study(plan, root, commands, redone, starts=not args.dry_run)
     trials = study.only(args.only)
     if not args.only:
         print_plan(study, args.workers)
-    if args.emit:
-        scripts = study.emit_jobs(args.study)
-        print(f'{len(scripts)} scripts in {root / "jobs"}; its README says how to run them')
-        return 0
     if args.dry_run:
         check_files(plan, args.study)
         study.check_starts()
+        return 0
+    if args.emit:
+        scripts = study.emit_jobs(args.study)
+        print(f'{len(scripts)} scripts in {root / "jobs"}; its README says how to run them')
         return 0
     signal.signal(signal.SIGTERM, _stop)
     carry_out(study, trials, engine, args.workers)

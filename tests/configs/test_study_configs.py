@@ -142,7 +142,7 @@ def coco_below(folder: Path, detections: bool) -> None:
     files += ['person_detection_results/COCO_val2017_detections_AP_H_56_person.json'] * detections
     for name in files:
         (data / name).parent.mkdir()
-        (data / name).write_text('{}')
+        (data / name).write_text('{"images": [1], "annotations": [1]}')
 
 
 @pytest.mark.parametrize('name', COCO)

@@ -33,7 +33,8 @@ class SmallStudy:
         self.matches.mkdir(parents=True, exist_ok=True)
         for split in ('dev', 'test'):
             (folder / split).mkdir(exist_ok=True)
-            (folder / f'{split}.json').write_text(json.dumps({'images': [], 'split': split}))
+            content = {'images': [{'id': 1}], 'annotations': [{'id': 1}], 'split': split}
+            (folder / f'{split}.json').write_text(json.dumps(content))
 
     def config(self, name: str, skill: float, epochs: int = 2, more: str = '', **model: Any) -> str:
         """Write a config and return its path."""

@@ -67,3 +67,19 @@ def test_inherits_what_it_is_told_to(tmp_path: Path) -> None:
     assert os.read(reader, 10) == b'held'
     os.close(reader)
     os.close(writer)
+
+
+@pytest.mark.parametrize('moment', [0.2, 0.3, 0.4])
+def test_one_that_ends_as_it_is_asked_to_is_not_lost(tmp_path: Path, moment: float) -> None:
+    """It ends by itself after 0.15 s, and nobody looks before 0.5 s: who asks must not take the news away."""
+    children = Children()
+    found = []
+    command = [sys.executable, '-S', '-E', '-c', 'import time; time.sleep(0.15)']
+    thread = threading.Thread(target=lambda: found.append(children.run(command, tmp_path / 'log', 1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('posescope.study.child_process._PAUSE', 0.5)
+        thread.start()
+        time.sleep(moment)
+        children.stop()
+        thread.join()
+    assert [outcome.status for outcome in found] == [0]

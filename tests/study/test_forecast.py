@@ -1,4 +1,5 @@
 import math
+import statistics
 
 import pytest
 from scipy import stats
@@ -69,6 +70,39 @@ def test_from_what_has_finished(small: SmallStudy) -> None:
     variance = 2 * of_seeds / 5 + of_images
     df = variance**2 / (2 * (of_seeds / 5) ** 2 / 4)
     assert found.delta == pytest.approx((stats.t.ppf(0.975, df) + stats.t.ppf(0.8, df)) * math.sqrt(variance))
+
+
+def test_pairs_are_as_sure_as_their_differences(small: SmallStudy) -> None:
+    """Before there are any, all that can be said is that they are no less sure than others."""
+    content = pair(small, noise={'seeds': 0.01, 'images': 0.0}, paired=True)
+    study = small.study(content)
+    (found,) = detectable(study.plan, study.folder, study.trials)
+    assert 'at most, as the two of a pair vary together' in found.reason
+    del content['noise']
+    small.save_matches({1.0: 5, 2.0: 5})
+    small.run({**content, 'runs': [{**run, 'seeds': [0, 1, 2]} for run in content['runs']]})
+    study = small.study(content)
+    (found,) = detectable(study.plan, study.folder, study.trials)
+    values = {
+        name: [t.record.metrics['test']['coco/AP'] for t in study.trials if t.run.name == name and t.record]
+        for name in ('nothing', 'changed')
+    }
+    of_pairs = statistics.variance(a - b for a, b in zip(values['changed'], values['nothing'], strict=True))
+    matches = [study.folder.trial(name, 0) / 'test/matches.npz' for name in ('changed', 'nothing')]
+    drawn = resample([load_matches(path).matches for path in matches], 200).drawn[:, :, 0]
+    variance = of_pairs / 5 + (drawn[:, 0] - drawn[:, 1]).var(ddof=1)
+    df = variance**2 / ((of_pairs / 5) ** 2 / 4)
+    assert found.delta == pytest.approx((stats.t.ppf(0.975, df) + stats.t.ppf(0.8, df)) * math.sqrt(variance))
+    assert 'at most' not in found.reason
+
+
+def test_given_weights_against_trained_ones_claim_nothing(small: SmallStudy) -> None:
+    content = pair(small, noise={'seeds': 0.01, 'images': 0.01})
+    content['runs'][0].update(train=False, start='https://somewhere/x.pth', seeds=[0])
+    del content['runs'][1]['controls']
+    content['comparisons'] = [{'run': 'changed', 'control': 'nothing'}]
+    study = small.study(content)
+    assert 'claim nothing' in detectable(study.plan, study.folder, study.trials)[0].reason
 
 
 def test_given_weights_have_no_forecast(small: SmallStudy) -> None:

@@ -1,6 +1,8 @@
 """What becomes of single trials, and of those that depend on them."""
 
+import dataclasses
 import json
+import sys
 import threading
 import time
 from pathlib import Path
@@ -9,8 +11,9 @@ from typing import Any
 import pytest
 
 from posescope.errors import InputError
+from posescope.study import trial
 from posescope.study.engines import EngineLostError, LocalEngine
-from posescope.study.record import read_record
+from posescope.study.record import TrialRecord, read_record
 from tests.study.fake_programs import digest
 from tests.study.small_study import SmallStudy, started
 
@@ -111,11 +114,9 @@ def test_a_changed_run_is_refused_until_it_is_told_to_run_again(small: SmallStud
     message = r'run a seed 0 was finished with another config than .*a.py is now \(model.skill: 1.0 → 1.5\); --redo a '
     with pytest.raises(InputError, match=message):
         small.study(small.content(runs))
-    with pytest.raises(InputError, match='run b seed 0 was finished with other weights to start from than a holds'):
-        small.study(small.content(runs), redone=['a'])
     with pytest.raises(InputError, match='--redo c: the study has no such run'):
         small.study(small.content(runs), redone=['c'])
-    after = small.run(small.content(runs), redone=['a', 'b'])
+    after = small.run(small.content(runs), redone=['a'])  # and with it what starts from it
     assert set(statuses(after).values()) == {'finished'}
     assert after['runs'][0]['metrics'] != before['runs'][0]['metrics']
     assert after['runs'][1]['metrics'] != before['runs'][1]['metrics']
@@ -124,9 +125,125 @@ def test_a_changed_run_is_refused_until_it_is_told_to_run_again(small: SmallStud
 def test_other_data_are_refused(small: SmallStudy) -> None:
     content = small.content([{'name': 'a', 'config': small.config('a', 1.0)}])
     small.run(content)
-    (small.folder / 'test.json').write_text('{"images": [1]}')
-    with pytest.raises(InputError, match='run a seed 0 was tested on other annotations of split test'):
+    (small.folder / 'test.json').write_text('{"images": [1], "annotations": [2]}')
+    with pytest.raises(InputError, match='run a seed 0 was tested on other annotations or boxes of split test'):
         small.study(content)
+
+
+def test_other_boxes_are_other_data(small: SmallStudy) -> None:
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0)}])
+    (small.folder / 'boxes.json').write_text('[]')
+    small.run(content)
+    content['splits']['test']['boxes'] = str(small.folder / 'boxes.json')
+    with pytest.raises(InputError, match='other annotations or boxes of split test'):
+        small.study(content)
+    small.run(content, redone=['a'])
+    assert not small.study(content).unfinished
+    (small.folder / 'boxes.json').write_text('[1]')
+    with pytest.raises(InputError, match='other annotations or boxes of split test'):
+        small.study(content)
+
+
+def test_data_that_changed_between_two_tests_are_not_mixed(small: SmallStudy) -> None:
+    """The test on dev is done and the one on test failed; then dev changes."""
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0, fails_on='test')}])
+    assert statuses(small.run(content)) == {('a', 0): 'failed'}
+    (small.folder / 'dev.json').write_text('{"images": [1], "annotations": [2]}')
+    with pytest.raises(InputError, match='other annotations or boxes of split dev'):
+        small.study(content)
+
+
+@pytest.mark.parametrize('other', [None, 'https://example.org/other.pth'])
+def test_another_start_of_a_finished_run_is_noticed(small: SmallStudy, other: str | None) -> None:
+    runs = [
+        {'name': 'a', 'config': small.config('a', 1.0)},
+        {'name': 'b', 'config': small.config('b', 2.0), 'start': 'a'},
+    ]
+    small.run(small.content(runs))
+    runs[1]['start'] = other
+    with pytest.raises(InputError, match='run b seed 0 was finished with other weights to start from'):
+        small.study(small.content(runs))
+
+
+def test_an_address_is_another_start_than_another_address(small: SmallStudy) -> None:
+    run = {'name': 'a', 'config': small.config('a', 1.0), 'start': 'https://example.org/one.pth'}
+    digests = []
+    for address in ('https://example.org/one.pth', 'https://example.org/two.pth'):
+        (trial,) = small.study(small.content([{**run, 'start': address}])).trials
+        digests.append(trial.identity)
+    assert digests[0] != digests[1]
+
+
+def test_what_is_run_again_is_removed_once_all_else_is_right(small: SmallStudy) -> None:
+    runs = [{'name': name, 'config': small.config(name, 1.0)} for name in ('a', 'b')]
+    small.run(small.content(runs))
+    small.config('b', 2.0)
+    with pytest.raises(InputError, match='run b seed 0 was finished with another config'):
+        small.study(small.content(runs), redone=['a'])
+    assert read_record(small.folder / 'work/runs/a/seed0/record.json') is not None
+
+
+def test_a_finished_run_is_looked_into_when_that_is_asked_for_later(small: SmallStudy) -> None:
+    run = {'name': 'a', 'config': small.config('a', 1.0)}
+    before = small.run(small.content([run]))
+    after = small.run(small.content([{**run, 'interpret': True}]))
+    folder = small.folder / 'work/runs/a/seed0'
+    assert (started(folder, 'train'), started(folder, 'test')) == (1, 3)
+    lines = [line for line in (folder / 'run.log').read_text().splitlines() if '--interpret' in line]
+    assert len(lines) == 1
+    assert '/dev ' in lines[0]
+    assert after['runs'][0]['metrics'] == before['runs'][0]['metrics']
+    small.run(small.content([{**run, 'interpret': True}]))
+    assert started(folder, 'test') == 3
+    fresh = small.run(small.content([{**run, 'interpret': True}]), name='fresh')
+    assert started(small.folder / 'fresh/runs/a/seed0', 'test') == 2, 'at once, where it is asked for at once'
+    assert fresh['runs'][0]['metrics'] == before['runs'][0]['metrics']
+
+
+def test_what_nobody_expected_fails_one_run_alone(small: SmallStudy) -> None:
+    """A training that writes its checkpoints somewhere else, and one whose metrics are no JSON."""
+    elsewhere = str(small.folder / 'elsewhere')
+    runs = [
+        {'name': 'elsewhere', 'config': small.config('elsewhere', 1.0, out_dir=elsewhere)},
+        {'name': 'good', 'config': small.config('good', 1.0)},
+    ]
+    found = small.run(small.content(runs))
+    assert statuses(found) == {('elsewhere', 0): 'failed', ('good', 0): 'finished'}
+    assert 'leave out_dir out of default_hooks.checkpoint' in found['runs'][0]['reason']
+
+
+def test_untrained_runs_hand_their_weights_on(small: SmallStudy) -> None:
+    """c starts from b, which is a as it is."""
+    runs = [
+        {'name': 'a', 'config': small.config('a', 1.0)},
+        {'name': 'b', 'config': small.config('b', 1.5), 'start': 'a', 'train': False},
+        {'name': 'c', 'config': small.config('c', 2.0), 'start': 'b', 'train': False},
+        {'name': 'd', 'config': small.config('d', 3.0), 'start': 'c'},
+    ]
+    found = small.run(small.content(runs, seeds=[0, 1]))
+    assert set(statuses(found).values()) == {'finished'}
+    assert [seed for name, seed in statuses(found) if name == 'c'] == [0, 1]
+    for seed in (0, 1):
+        path = small.folder / f'work/runs/d/seed{seed}/train/epoch_2.pth'
+        assert path.read_text() == weights(seed, 3.0, 2, weights(seed, 1.0, 2))
+
+
+def test_a_criterion_that_the_first_test_does_not_report_ends_the_study_early(small: SmallStudy) -> None:
+    runs = [{'name': name, 'config': small.config(name, 1.0)} for name in ('a', 'b', 'c')]
+    study = small.study(small.content(runs, criterion='oks/meen'))
+    with pytest.raises(InputError, match='no run reports criterion oks/meen'), LocalEngine() as engine:
+        study.carry_out(engine)
+    assert sum(trial.finished(study.plan) for trial in small.study(small.content(runs)).trials) < 3
+
+
+def test_a_record_that_another_study_finished_meanwhile_is_kept(small: SmallStudy) -> None:
+    run = {'name': 'a', 'config': small.config('a', 1.0)}
+    study = small.study(small.content([run]))
+    small.config('a', 2.0)
+    small.run(small.content([run]))
+    with pytest.raises(InputError, match='run a seed 0 was finished meanwhile'), LocalEngine() as engine:
+        study.carry_out(engine)
+    assert not small.study(small.content([run])).unfinished
 
 
 def test_another_split_is_only_tested(small: SmallStudy) -> None:
@@ -282,3 +399,39 @@ def test_calibration_and_cost_that_fail_cost_a_line(small: SmallStudy) -> None:
     assert found['runs'][0]['cost'] is None
     timing = json.loads((small.folder / 'other/timing.json').read_text())
     assert timing['models']['b'] == {'problem': 'the model cannot be built'}
+
+
+def test_stopped_between_calibration_and_its_record(small: SmallStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is written down next time, the predictions are there until it is."""
+    run = {'name': 'a', 'config': small.config('a', 1.0)}
+    content = small.content([run], calibrate=True)
+    real = trial.write_record
+
+    def write(path: Path, record: TrialRecord) -> None:
+        if 'calibrate' in record.done:
+            raise KeyboardInterrupt
+        real(path, record)
+
+    monkeypatch.setattr(trial, 'write_record', write)
+    with pytest.raises(KeyboardInterrupt), LocalEngine() as engine:
+        small.study(content).carry_out(engine)
+    monkeypatch.setattr(trial, 'write_record', real)
+    found = small.run(content)
+    assert found['runs'][0]['calibration'] is not None
+    assert not (small.folder / 'work/runs/a/seed0/dev/predictions.pkl').exists()
+
+
+def test_a_measurement_that_was_killed_is_made_again(small: SmallStudy) -> None:
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0)}], cost=True)
+    study = small.study(content)
+    with LocalEngine() as engine:
+        study.carry_out(engine)
+    killed = (sys.executable, '-S', '-c', 'import os; os.kill(os.getpid(), 9)')
+    study.commands = dataclasses.replace(study.commands, measure=killed)
+    study.measure_costs()
+    assert study.put_together()['runs'][0]['cost'] is None
+    assert small.run(content)['runs'][0]['cost']['parameters'] == 10**6
+    (kept,) = (small.folder / 'work/costs').glob('*.json')
+    before = kept.stat().st_mtime_ns
+    small.run(content, redone=['a'])
+    assert kept.stat().st_mtime_ns > before

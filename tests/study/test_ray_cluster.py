@@ -106,3 +106,10 @@ def test_no_cluster_at_the_address(small: SmallStudy) -> None:
     pytest.importorskip('ray')
     with pytest.raises(InputError, match=r'no Ray cluster answers at 127\.0\.0\.1:1'), RayEngine('127.0.0.1:1'):
         pass
+
+
+def test_threads_are_those_of_the_study_and_have_to_fit_somewhere(small: SmallStudy, head: tuple) -> None:
+    pytest.importorskip('ray')
+    assert RayEngine(head[1], threads=2).threads == 2
+    with pytest.raises(InputError, match='a trial takes 3 threads, and the largest machine of the Ray cluster has 2'):
+        RayEngine(head[1], threads=3).__enter__()

@@ -5,7 +5,7 @@ from mmengine.config import Config
 
 from posescope.errors import InputError
 from posescope.study import plan_of
-from posescope.study.run_config import digest_of_file, first_difference, resolve
+from posescope.study.run_config import first_difference, resolve
 from tests.conftest import ROOT
 from tests.study.small_study import SmallStudy
 
@@ -84,11 +84,3 @@ def test_first_difference() -> None:
     assert first_difference(old, {'model': {'depth': 18, 'strides': [1, 3]}, 'seed': 0}) == 'model.strides.1: 2 → 3'
     assert first_difference(old, {'seed': 0}) == 'model: no longer'
     assert first_difference(old, {**old, 'amp': True}) == 'amp: only now'
-
-
-def test_digest_of_file(small: SmallStudy) -> None:
-    path = small.folder / 'abc'
-    path.write_bytes(b'abc')
-    # FIPS 180-2, appendix B.1.
-    assert digest_of_file(path) == 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
-    assert digest_of_file(small.folder / 'gone') is None

@@ -156,7 +156,7 @@ def test_an_optional_split_is_left_out_without_its_files(small: SmallStudy, lost
     extra[lost] = 'nowhere'
     plan = plan_of(content)
     assert list(plan.splits) == ['dev', 'test']
-    with pytest.raises(InputError, match='comparison b against a is on split extra, the study has dev, test'):
+    with pytest.raises(InputError, match='compare_on=extra is no split of the study, which has dev, test'):
         plan_of({**content, 'compare_on': 'extra'})
     extra['optional'] = False
     with pytest.raises(InputError, match=r'split extra: .*nowhere'):
@@ -175,3 +175,31 @@ def test_reads_a_file(small: SmallStudy, tmp_path: Path) -> None:
     path.write_text('study = dict(\n')
     with pytest.raises(InputError, match='line 1'):
         read_study(str(path))
+
+
+def test_given_weights_take_resamples_for_all_comparisons(small: SmallStudy) -> None:
+    """With 100 resamples p is .0099 at least, which Holm multiplies by the number of comparisons."""
+    given = [{**A, 'name': f'a{i}', 'train': False, 'start': 'https://somewhere/x.pth'} for i in range(7)]
+    runs = [given[0], *({**one, 'controls': ['a0']} for one in given[1:])]
+    with pytest.raises(InputError, match=r'resamples=100; with 6 comparisons.* nothing with fewer than 120'):
+        plan_of(small.content(runs))
+    assert plan_of(small.content(runs, resamples=120)).resamples == 120
+
+
+def test_annotations_that_are_none(small: SmallStudy) -> None:
+    for text, problem in (
+        ('{"images": [', 'is not valid JSON'),
+        ('[]', 'has no list of images'),
+        ('{"images": [1], "annotations": []}', 'holds no annotations'),
+    ):
+        (small.folder / 'dev.json').write_text(text)
+        with pytest.raises(InputError, match=problem):
+            plan_of(small.content([A]))
+
+
+@pytest.mark.parametrize('name', ['train', 'interpret', 'calibrate'])
+def test_steps_are_no_splits(small: SmallStudy, name: str) -> None:
+    content = small.content([A])
+    content['splits'][name] = content['splits'].pop('dev')
+    with pytest.raises(InputError, match=f'a split cannot be named {name}'):
+        plan_of({**content, 'choose_on': None})

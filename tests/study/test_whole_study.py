@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from posescope.errors import InputError
 from posescope.evaluation.comparison import compare_models, judge
@@ -137,9 +138,39 @@ def test_what_cannot_be_compared_says_why(small: SmallStudy) -> None:
     nothing, placebo = small.run(content)['comparisons']
     assert nothing['verdict'] == 'no claim: fewer than 5 seeds'
     assert nothing['low'] < nothing['delta_ap'] < nothing['high']
-    assert placebo['verdict'] == 'no claim: placebo has no finished test on test'
+    assert placebo['verdict'] == (
+        'no claim: tests of placebo on test left no matches.npz, which CocoKeypointMetric writes'
+    )
     assert placebo['delta_ap'] is None
     assert nothing['p_holm'] == nothing['p'], 'one test is not corrected for another that could not be made'
+
+
+def test_seeds_that_are_left_over_claim_nothing(small: SmallStudy) -> None:
+    """Seven of eight seeds are enough, but which one diverged is no chance; nor may one look until it suits."""
+    small.save_matches(dict.fromkeys(SKILLS.values(), 8))
+    runs = [
+        {'name': 'nothing', 'config': small.config('nothing', 1.0)},
+        {'name': 'changed', 'config': small.config('changed', 2.0, fails_with_seed=3), 'controls': ['nothing']},
+    ]
+    (found,) = small.run(small.content(runs, seeds=list(range(8))))['comparisons']
+    assert found['verdict'] == 'no claim: 7 of 8 seeds of changed are finished'
+    assert (found['seeds_run'], found['seeds_control']) == (7, 8)
+    assert found['low'] < found['delta_ap'] < found['high']
+    small.config('changed', 2.0)
+    content = small.content(runs, seeds=list(range(8)))
+    (found,) = small.run(content, redone=['changed'])['comparisons']
+    assert found['verdict'] == 'better'
+
+
+def test_what_a_repetition_finds_is_corrected_as_this_one_is(finished: tuple[SmallStudy, dict[str, Any]]) -> None:
+    small, found = finished
+    paths = [
+        [small.folder / f'work/runs/{name}/seed{seed}/test/matches.npz' for seed in range(5)]
+        for name in ('changed', 'nothing')
+    ]
+    row = compare_runs(*([load_matches(path).matches for path in side] for side in paths), resamples=100)[0]
+    quantiles = stats.t.ppf(1 - 0.05 / 2 / 2, row.df) + stats.t.ppf(0.8, row.df)  # of two comparisons
+    assert found['comparisons'][0]['detectable'] == pytest.approx(quantiles * row.error)
 
 
 def test_the_best_on_dev_is_chosen(finished: tuple[SmallStudy, dict[str, Any]]) -> None:

@@ -97,6 +97,25 @@ def test_a_failed_run_is_said_at_the_end(small: SmallStudy, capsys: pytest.Captu
     assert main([*options, '--resume', '--only', 'nothing']) == 1
 
 
+def test_what_a_run_failed_with_is_printed_as_it_is(small: SmallStudy, capsys: pytest.CaptureFixture) -> None:
+    """Square brackets are no markup; [/b] would end what was never begun."""
+    options = written(small)
+    study = small.folder / 'study.py'
+    study.write_text(study.read_text().replace('Does it help?', 'Is [b] better than [/a]?'))
+    (small.folder / 'nothing.py').write_text('raise ValueError("cannot read [/data/x] of [bold]one[/bold]")\n')
+    assert main(options) == 1
+    shown = capsys.readouterr()
+    assert 'cannot read [/data/x] of [bold]one[/bold]' in shown.err
+    assert 'Is [b] better than [/a]?' in shown.out
+    found = json.loads((small.folder / 'work/study.json').read_text())
+    assert [run['status'] for run in found['runs']] == ['failed', 'failed', 'finished', 'finished']
+
+
+def test_a_dry_run_writes_no_jobs(small: SmallStudy) -> None:
+    assert main([*written(small), '--dry-run', '--emit', 'jobs']) == 0
+    assert not (small.folder / 'work').exists()
+
+
 @pytest.mark.parametrize(
     ('more', 'message'),
     [

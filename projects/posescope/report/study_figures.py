@@ -128,7 +128,8 @@ def _draw_cost(panel: Axes, points: Sequence[tuple[Mapping[str, Any], float]], s
         if one['low'] is not None:
             panel.plot([cost, cost], [one['low'], one['high']], color=colour, linewidth=1.2)
         panel.plot(cost, one['mean'], shape, color=colour, markersize=6, label=one['name'])
-    front = pareto_front([cost for _, cost in points], [one['mean'] for one, _ in points])
+    sign = 1 if study.get('higher_is_better', True) else -1
+    front = pareto_front([cost for _, cost in points], [sign * one['mean'] for one, _ in points])
     panel.step(
         [points[i][1] for i in front], [points[i][0]['mean'] for i in front],
         where='post', color='#999999', linewidth=1, zorder=0, label='Pareto front',

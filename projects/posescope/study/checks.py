@@ -1,5 +1,6 @@
 """What can be wrong with a study, found before anything starts."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 from posescope.data.annotations import read_json
 from posescope.errors import InputError, nearest
 from posescope.evaluation.average_precision import STATISTICS
+from posescope.evaluation.comparison import ALPHA
 from posescope.study.plan import RunPlan, Split, StudyPlan
-from posescope.study.run_config import START
+from posescope.study.record import STEPS
+from posescope.study.tested_data import START, same_file
 
 __all__ = ['COMPARABLE', 'check', 'check_criterion', 'check_files', 'lacking']
 
@@ -40,14 +43,26 @@ def check(plan: StudyPlan, runs: Sequence[RunPlan], where: str) -> None:
     _refuse_twice([one.name for one in plan.comparisons], 'comparisons', where)
     for run in runs:
         _check_run(plan, run, where)
+    if plan.compare_on not in plan.splits:
+        raise InputError(
+            f'{where}: compare_on={plan.compare_on} is no split of the study, which has {", ".join(plan.splits)}'
+        )
     _check_comparisons(plan, where)
     _check_choice(plan, where)
-    if 'train' in plan.splits:
-        raise InputError(f'{where}: a split cannot be named train; trainings read what their configs say')
+    for name in plan.splits:
+        if name in STEPS:
+            raise InputError(f'{where}: a split cannot be named {name}, which is a step of every run')
     if plan.threads is not None and plan.threads < 1:
         raise InputError(f'{where}: threads={plan.threads}, it takes at least 1')
     if plan.resamples < 100:
         raise InputError(f'{where}: resamples={plan.resamples}, fewer than 100 say nothing of the ends of an interval')
+    given = [one for one in plan.comparisons if not (plan.runs[one.run].repeats or plan.runs[one.control].repeats)]
+    needed = math.ceil(len(plan.comparisons) / ALPHA)
+    if given and plan.resamples + 1 < needed:
+        raise InputError(
+            f'{where}: resamples={plan.resamples}; with {len(plan.comparisons)} comparisons, which are corrected '
+            f'together, {given[0].name} (given weights) can show nothing with fewer than {needed}'
+        )
 
 
 def check_files(plan: StudyPlan, where: str) -> None:
@@ -61,7 +76,7 @@ def check_files(plan: StudyPlan, where: str) -> None:
         InputError: One is missing; the message also says what the split's note says.
     """
     for split in plan.splits.values():
-        problem = lacking(split)
+        problem = lacking(split) or _unreadable(split)
         if problem:
             hint = f' ({split.note})' if split.note else ''
             raise InputError(f'{where}, split {split.name}: {problem}{hint}')
@@ -74,6 +89,19 @@ def lacking(split: Split) -> str:
             return f'{what} {path} does not exist'
     if split.images is not None and not Path(split.images).is_dir():
         return f'images {split.images} is no folder'
+    return ''
+
+
+def _unreadable(split: Split) -> str:
+    """Say what is wrong with annotations that are there; empty if nothing is."""
+    if split.annotations is None:
+        return ''
+    content = read_json(Path(split.annotations), 'annotation file')
+    for key in ('images', 'annotations'):
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            return f'annotation file {split.annotations} has no list of {key}'
+        if not content[key]:
+            return f'annotation file {split.annotations} holds no {key}'
     return ''
 
 
@@ -205,13 +233,16 @@ def _check_choice(plan: StudyPlan, where: str) -> None:
     """Nothing may be chosen on the split that says how good the choice is."""
     if plan.criterion.startswith('coco/AP') or plan.criterion.startswith('coco/AR'):
         check_criterion(plan.criterion, [f'{name}{end}' for name in COMPARABLE for end in ('', '/low', '/high')], where)
+    of_errors = plan.criterion.startswith('diagnosis/') and plan.criterion != 'diagnosis/share/good'
+    if of_errors and plan.higher_is_better:
+        raise InputError(f'{where}: criterion {plan.criterion} is better if it is lower: higher_is_better=False')
     if plan.choose_on is None:
         return
     if plan.choose_on not in plan.splits:
         raise InputError(
             f'{where}: choose_on={plan.choose_on} is no split of the study, which has {", ".join(plan.splits)}'
         )
-    tested = {plan.compare_on, 'test'} & set(plan.splits)
+    tested = {plan.compare_on, 'test', *(one.split for one in plan.comparisons)} & set(plan.splits)
     chosen = plan.splits[plan.choose_on].annotations
     for name in sorted(tested):
         same_file = name != plan.choose_on and chosen is not None and _same(chosen, plan.splits[name].annotations)
@@ -224,4 +255,4 @@ def _check_choice(plan: StudyPlan, where: str) -> None:
 
 
 def _same(one: str, other: str | None) -> bool:
-    return other is not None and Path(one).resolve() == Path(other).resolve()
+    return other is not None and same_file(one, other)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -9,11 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from posescope.engine.command import INTERRUPTED
 from posescope.study.energy import EnergyMeter
 
-__all__ = ['Children', 'Outcome', 'last_words']
+__all__ = ['STOPPED', 'Children', 'Outcome', 'last_words']
 
+STOPPED = INTERRUPTED, -2, -15
+"""Exit statuses of a program that somebody asked to stop, which says nothing against it."""
 _TAIL = 64 * 2**10
+_PAUSE = 0.005
+"""Seconds before the second look at a program; later ones are farther apart."""
 _PATIENCE = 10.0
 """Seconds that a program has to end after it was asked to."""
 
@@ -76,11 +82,7 @@ class Children:
                     pass_fds=keep_open,
                 )
                 self._running.add(process)
-            try:
-                status, cpu_seconds, peak = _wait(process)
-            finally:
-                with self._lock:
-                    self._running.discard(process)
+            status, cpu_seconds, peak = self._wait(process)
         joules = None if meter is None else meter.joules()
         return Outcome(status, time.perf_counter() - start, cpu_seconds, peak, joules)
 
@@ -88,33 +90,35 @@ class Children:
         """Ask all of them to end, and let no other start; whoever waits for one sees it end."""
         with self._lock:
             self.stopped = True
-            running = list(self._running)
-            for process in running:
-                process.terminate()
+            self._signal(signal.SIGTERM)
         end = time.monotonic() + _PATIENCE
-        while running and time.monotonic() < end:
-            with self._lock:
-                running = [process for process in running if process in self._running]
+        while self._running and time.monotonic() < end:
             time.sleep(0.02)
-        for process in running:
-            process.kill()
+        with self._lock:
+            self._signal(signal.SIGKILL)
 
+    def _signal(self, number: signal.Signals) -> None:
+        """Send all of them a signal. Popen would look after them first, and take the news from who waits for them."""
+        for process in self._running:
+            os.kill(process.pid, number)  # it is there until it is waited for, which takes the lock
 
-def _wait(process: subprocess.Popen[bytes]) -> tuple[int, float, float]:
-    """Wait for a child; gives its exit status, CPU seconds and peak of memory in MiB.
+    def _wait(self, process: subprocess.Popen[bytes]) -> tuple[int, float, float]:
+        """Wait for a child; gives its exit status, CPU seconds and peak of memory in MiB.
 
-    The peak in the child's resource usage starts at what its parent had when it was forked, so it is read from /proc
-    again and again: what is there never falls.
-    """
-    peak, pause = 0.0, 0.005
-    while True:
-        peak = max(peak, _resident_peak(process.pid))
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return process.returncode, usage.ru_utime + usage.ru_stime, peak or usage.ru_maxrss / 1024
-        time.sleep(pause)
-        pause = min(pause * 1.3, 0.5)
+        The peak in the child's resource usage starts at what its parent had when it was forked, so it is read from
+        /proc again and again: what is there never falls.
+        """
+        peak, pause = 0.0, _PAUSE
+        while True:
+            peak = max(peak, _resident_peak(process.pid))
+            with self._lock:
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    self._running.discard(process)
+                    process.returncode = os.waitstatus_to_exitcode(status)
+                    return process.returncode, usage.ru_utime + usage.ru_stime, peak or usage.ru_maxrss / 1024
+            time.sleep(pause)
+            pause = min(pause * 1.3, 0.5)
 
 
 def _resident_peak(pid: int) -> float:

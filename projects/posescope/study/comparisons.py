@@ -2,21 +2,23 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from posescope.errors import InputError
 from posescope.evaluation.bootstrap import Progress
-from posescope.evaluation.comparison import Comparison, compare_models, judge
+from posescope.evaluation.comparison import ALPHA, Comparison, compare_models, judge
 from posescope.evaluation.matches_file import load_matches
 from posescope.evaluation.seeds import compare_resampled
+from posescope.evaluation.significance import detectable_delta
 from posescope.study.checks import COMPARABLE
 from posescope.study.kept_comparisons import kept_comparison
 from posescope.study.plan import ComparisonPlan, Split, StudyPlan
 from posescope.study.resampled_tests import ResampledTests, scenes
-from posescope.study.run_config import digest_of_file
 from posescope.study.study_folder import StudyFolder
 from posescope.study.survey import Trial
+from posescope.study.tested_data import digest_of_file
 
 __all__ = ['compare_all', 'files_of_matches', 'row_of']
 
@@ -61,7 +63,7 @@ def _compare(
         sides = [{seed: side[seed] for seed in common} for side in sides]
     for name, side in zip((one.run, one.control), sides, strict=True):
         if not side:
-            return _impossible(one, statistic, f'{name} has no finished test on {one.split}')
+            return _impossible(one, statistic, _why_none(name, one.split, trials))
     split = plan.splits[one.split]
     as_they_are = not (plan.runs[one.run].repeats or plan.runs[one.control].repeats)
     settings = (one.name, statistic, one.margin, one.paired, plan.resamples, as_they_are)
@@ -73,7 +75,24 @@ def _compare(
                 kept.found = _measure(one, split, sides, as_they_are, tests, progress)
             except InputError as error:
                 return _impossible(one, statistic, ' '.join(str(error).split()))
-    return kept.found
+    found = kept.found
+    if found.reason:
+        return found
+    planned = [len(plan.runs[name].seeds) for name in (one.run, one.control)]
+    lacking = [
+        f'{len(side)} of {count} seeds of {name} are finished'
+        for name, side, count in zip((one.run, one.control), sides, planned, strict=True)
+        if len(side) < count
+    ]
+    # Which seeds are left is no chance where some diverged, and to look again and again finds something at last.
+    return replace(found, reason=lacking[0]) if lacking else found
+
+
+def _why_none(name: str, split: str, trials: Sequence[Trial]) -> str:
+    tested = any(t.run.name == name and t.record is not None and split in t.record.done for t in trials)
+    if tested:
+        return f'tests of {name} on {split} left no matches.npz, which CocoKeypointMetric writes'
+    return f'{name} has no finished test on {split}'
 
 
 def _measure(
@@ -112,9 +131,18 @@ def files_of_matches(name: str, split: str, folder: StudyFolder, trials: Sequenc
     return {seed: path for seed, path in sorted(found.items()) if path.is_file()}
 
 
-def row_of(one: ComparisonPlan, found: Comparison) -> dict[str, Any]:
-    """A comparison as ``study.json`` has it."""
+def row_of(one: ComparisonPlan, found: Comparison, together: int = 1) -> dict[str, Any]:
+    """A comparison as ``study.json`` has it.
+
+    Args:
+        one: As it was declared.
+        found: Its result.
+        together: How many are corrected together, which a repetition would be as well.
+    """
     seeds = found.seeds or (1, 1)
+    detectable = found.detectable
+    if detectable is not None and found.error is not None and found.df is not None:
+        detectable = detectable_delta(found.error, found.df, alpha=ALPHA / together)
     return {
         'name': one.name,
         'run': one.run,
@@ -128,7 +156,7 @@ def row_of(one: ComparisonPlan, found: Comparison) -> dict[str, Any]:
         'p_holm': found.p_holm,
         'p_equal_holm': found.p_equal_holm,
         'margin': found.margin,
-        'detectable': found.detectable,
+        'detectable': detectable,
         'images': found.units,
         'seeds': min(seeds),
         'seeds_run': seeds[0],

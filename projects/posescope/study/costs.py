@@ -7,13 +7,13 @@ from typing import Any
 
 from posescope.atomic import atomic_write
 from posescope.data.annotations import read_json
-from posescope.study.child_process import Children, last_words
+from posescope.study.child_process import STOPPED, Children, last_words
 from posescope.study.commands import Commands
 from posescope.study.measured_cost import digest_of_model
 from posescope.study.study_folder import StudyFolder
 from posescope.study.survey import Trial
 
-__all__ = ['costs_of', 'measure_missing']
+__all__ = ['costs_of', 'forget_costs', 'measure_missing']
 
 
 def measure_missing(
@@ -50,9 +50,17 @@ def measure_missing(
         )
         if outcome.status == 0:
             unfinished.replace(path)
-        else:
+        elif outcome.status not in STOPPED and outcome.status >= 0:  # who was stopped says nothing of the model
             problem = {'problem': last_words(log, outcome.status)}
             atomic_write(path, (json.dumps(problem, indent=1) + '\n').encode())
+
+
+def forget_costs(folder: StudyFolder, trials: Sequence[Trial]) -> None:
+    """Remove what was measured of models, so that it is measured again."""
+    for trial in trials:
+        path = _path(folder, trial)
+        if path is not None:
+            path.unlink(missing_ok=True)
 
 
 def costs_of(folder: StudyFolder, trials: Sequence[Trial]) -> dict[str, dict[str, Any]]:

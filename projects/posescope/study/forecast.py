@@ -113,7 +113,23 @@ def _from_finished(
     column = list(COMPARABLE).index(one.criterion)
     of_images = float(np.nanvar(drawn[:, 0, column] - drawn[:, 1, column], ddof=1))
     variance, df = spread
-    return _answer(plan, one, variance, of_images, f'from {df + 1} or more finished seeds')
+    source = f'from {df + 1} or more finished seeds'
+    return _answer(plan, one, variance, of_images, source, _pair_variance(one, trials))
+
+
+def _pair_variance(one: ComparisonPlan, trials: Sequence[Trial]) -> float | None:
+    """Variance of the differences between seeds of a pair; None if it is no pair, or two of them have not finished."""
+    if not one.paired:
+        return None
+    sides: list[dict[int, float]] = [{}, {}]
+    for name, side in zip((one.run, one.control), sides, strict=True):
+        for trial in trials:
+            if trial.run.name == name and trial.record is not None and one.split in trial.record.done:
+                value = trial.record.metrics[one.split].get(one.criterion)
+                if value is not None:
+                    side[trial.seed] = value
+    differences = [sides[0][seed] - sides[1][seed] for seed in sorted(set(sides[0]) & set(sides[1]))]
+    return statistics.variance(differences) if len(differences) > 1 else None
 
 
 def _seed_variance(plan: StudyPlan, one: ComparisonPlan, trials: Sequence[Trial]) -> tuple[float, int] | None:
@@ -132,14 +148,25 @@ def _seed_variance(plan: StudyPlan, one: ComparisonPlan, trials: Sequence[Trial]
     return (squares / df, df) if df else None
 
 
-def _answer(plan: StudyPlan, one: ComparisonPlan, of_seeds: float, of_images: float, source: str) -> Detectable:
+def _answer(
+    plan: StudyPlan,
+    one: ComparisonPlan,
+    of_seeds: float,
+    of_images: float,
+    source: str,
+    of_pairs: float | None = None,
+) -> Detectable:
     """Add up both parts for the planned seeds; corrected for the number of comparisons as Holm's first step is."""
     seeds = [plan.runs[name].repeats for name in (one.run, one.control)]
     parts = [(of_seeds / count, count - 1) for count in seeds if count]
+    if of_pairs is not None:
+        parts = [(of_pairs / seeds[0], seeds[0] - 1)]
+    elif one.paired:
+        source += '; at most, as the two of a pair vary together'
     variance = sum(part for part, _ in parts) + of_images
     # The test will estimate the seeds' part anew, with the degrees of freedom of its own seeds (Satterthwaite).
     squares = sum(part**2 / df for part, df in parts if df)
     freedom = variance**2 / squares if squares else math.inf
     delta = detectable_delta(math.sqrt(variance), freedom, alpha=ALPHA / len(plan.comparisons))
-    few = any(0 < count < LEAST_SEEDS for count in seeds)
+    few = any(count < LEAST_SEEDS for count in seeds)
     return Detectable(one.name, delta, source + (f'; fewer than {LEAST_SEEDS} seeds claim nothing' if few else ''))

@@ -112,6 +112,7 @@ class StudyPlan:
         splits: By name.
         comparisons: Those of ``comparisons`` and those that follow from the runs' ``controls``.
         criterion: Metric by which runs are ranked.
+        higher_is_better: Whether the best run has the highest value of it.
         choose_on: Split on which the best run is chosen; None chooses nothing.
         compare_on: Split of the comparisons, read for nothing else.
         budget: Settings of all runs, which none may change.
@@ -129,6 +130,7 @@ class StudyPlan:
     splits: dict[str, Split]
     comparisons: tuple[ComparisonPlan, ...]
     criterion: str = 'coco/AP'
+    higher_is_better: bool = True
     choose_on: str | None = None
     compare_on: str = 'test'
     budget: dict[str, Any] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from posescope.study.commands import Commands
-from posescope.study.engines.engine import Engine
+from posescope.study.engines.engine import Engine, TrialLostError
 from posescope.study.plan import StudyPlan
 from posescope.study.record import FAILED, TrialRecord, read_record
 from posescope.study.study_folder import StudyFolder
@@ -63,6 +63,9 @@ def carry_out(
                 trial.record = future.result()
             except TrialStoppedError:
                 trial.record = read_record(folder.record(trial.run.name, trial.seed))
+            except TrialLostError as error:
+                trial.record = read_record(folder.record(trial.run.name, trial.seed))
+                record_problem(folder, trial, str(error))
             unfinished.discard(id(trial))
             report(trial)
 

@@ -1,7 +1,7 @@
 """How good each way of training is: its mean over seeds with an interval, and which one is chosen."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy import stats
 from posescope.study.plan import StudyPlan
 from posescope.study.survey import Trial
 
-__all__ = ['Standing', 'rank', 'standing']
+__all__ = ['Intervals', 'Standing', 'rank', 'standing']
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,13 @@ class Standing:
     spread: float | None
 
 
-def standing(plan: StudyPlan, name: str, split: str, trials: Sequence[Trial]) -> Standing:
+Intervals = Callable[[Trial, str], tuple[float | None, float | None] | None]
+"""Gives the ends of a test's interval; None: those that the test itself wrote down."""
+
+
+def standing(
+    plan: StudyPlan, name: str, split: str, trials: Sequence[Trial], intervals: Intervals = lambda trial, split: None
+) -> Standing:
     """Put a run's seeds together.
 
     The interval adds what seeds and what images contribute, ``s² / S + e²``, with the degrees of freedom of
@@ -50,17 +56,22 @@ def standing(plan: StudyPlan, name: str, split: str, trials: Sequence[Trial]) ->
         name: Of the run.
         split: Tested on.
         trials: All of them.
+        intervals: Of single tests.
     """
-    metrics = [
-        trial.record.metrics[split]
+    tested = [
+        (trial, trial.record.metrics[split])
         for trial in trials
         if trial.run.name == name and trial.record is not None and split in trial.record.done
     ]
+    metrics = [one for _, one in tested]
     values = np.array([one[plan.criterion] for one in metrics if one.get(plan.criterion) is not None], float)
     if not len(values):
         return Standing(name, split, None, None, None, 0, None)
     mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None
-    ends = [(one.get(f'{plan.criterion}/low'), one.get(f'{plan.criterion}/high')) for one in metrics]
+    ends = [
+        intervals(trial, split) or (one.get(f'{plan.criterion}/low'), one.get(f'{plan.criterion}/high'))
+        for trial, one in tested
+    ]
     known = [(low, high) for low, high in ends if low is not None and high is not None]
     if not known:
         return Standing(name, split, mean, None, None, len(values), spread)
@@ -74,8 +85,9 @@ def standing(plan: StudyPlan, name: str, split: str, trials: Sequence[Trial]) ->
     return Standing(name, split, mean, mean - half, mean + half, len(values), spread)
 
 
-def rank(plan: StudyPlan, trials: Sequence[Trial]) -> list[Standing]:
+def rank(plan: StudyPlan, trials: Sequence[Trial], intervals: Intervals = lambda trial, split: None) -> list[Standing]:
     """Order runs by their criterion on the split of the choice, the best first; those without it last."""
     split = plan.inner_split
-    found = [standing(plan, name, split, trials) for name in plan.runs]
-    return sorted(found, key=lambda one: -math.inf if one.mean is None else one.mean, reverse=True)
+    sign = 1 if plan.higher_is_better else -1
+    found = [standing(plan, name, split, trials, intervals) for name in plan.runs]
+    return sorted(found, key=lambda one: -math.inf if one.mean is None else sign * one.mean, reverse=True)

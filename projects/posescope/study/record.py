@@ -10,9 +10,13 @@ from posescope.data.annotations import read_json
 from posescope.errors import InputError
 
 __all__ = [
+    'CALIBRATE',
     'FAILED',
     'FINISHED',
+    'INTERPRET',
     'RUNNING',
+    'STEPS',
+    'TRAIN',
     'WAITING',
     'Identity',
     'Stage',
@@ -22,6 +26,8 @@ __all__ = [
 ]
 
 WAITING, RUNNING, FINISHED, FAILED = 'waiting', 'running', 'finished', 'failed'
+STEPS = TRAIN, INTERPRET, CALIBRATE = 'train', 'interpret', 'calibrate'
+"""Of a trial, beside a test on every split."""
 _FORMAT, _VERSION = 'posescope trial', 1
 
 
@@ -31,7 +37,8 @@ class Identity:
 
     Attributes:
         config: Digest of the resolved config, which holds the seed.
-        start: Digest of the checkpoint file, or of the identity of the run that it starts from; None for neither.
+        start: Digest of the checkpoint file or its address, or of the identity of the run that it starts from; None
+            for neither.
     """
 
     config: str
@@ -69,10 +76,10 @@ class TrialRecord:
         identity: What was run.
         status: ``waiting``, ``running``, ``finished`` or ``failed``.
         reason: Why it failed, one line.
-        done: Steps that are complete: ``train``, the splits, ``calibrate``.
+        done: Steps that are complete: ``train``, the splits, ``interpret``, ``calibrate``.
         checkpoint: Tested weights, relative to the trial's folder; None for given weights.
         metrics: Split -> what ``metrics.json`` says.
-        data: Split -> digest of its annotations.
+        data: Split -> digest of its annotations and boxes, see :func:`posescope.study.tested_data.digest_of_data`.
         calibration: Kind of score -> slope, Brier score and ECE.
         training_seconds: Steps times the median step, which a checkpoint carries over every stop.
         stages: Step -> what it took.

@@ -18,7 +18,7 @@ from posescope.evaluation.matches_file import load_matches
 from posescope.evaluation.matching import Matches
 from posescope.evaluation.same_people import check_same, people_digest
 from posescope.study.plan import Split
-from posescope.study.run_config import digest_of_file
+from posescope.study.tested_data import digest_of_file
 from posescope.version import __version__
 
 __all__ = ['ResampledTests', 'scenes']

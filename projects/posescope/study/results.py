@@ -10,7 +10,7 @@ from posescope.atomic import atomic_write
 from posescope.evaluation.comparison import Comparison
 from posescope.study.comparisons import row_of
 from posescope.study.plan import StudyPlan
-from posescope.study.ranking import Standing, rank, standing
+from posescope.study.ranking import Intervals, Standing, rank, standing
 from posescope.study.record import WAITING
 from posescope.study.study_folder import StudyFolder
 from posescope.study.survey import Trial
@@ -19,7 +19,11 @@ __all__ = ['study_content', 'timing_content', 'write_results']
 
 
 def study_content(
-    plan: StudyPlan, trials: Sequence[Trial], comparisons: Sequence[Comparison], costs: Mapping[str, Mapping[str, Any]]
+    plan: StudyPlan,
+    trials: Sequence[Trial],
+    comparisons: Sequence[Comparison],
+    costs: Mapping[str, Mapping[str, Any]],
+    intervals: Intervals = lambda trial, split: None,
 ) -> dict[str, Any]:
     """Put together what does not depend on how often a study was stopped, nor on what a clock said.
 
@@ -28,6 +32,7 @@ def study_content(
         trials: All of them.
         comparisons: In the plan's order.
         costs: Run -> cost; only its ``exact`` part goes in.
+        intervals: Of single tests.
     """
     pairs = zip(plan.comparisons, comparisons, strict=True)
     ordered = sorted(trials, key=lambda trial: (list(plan.runs).index(trial.run.name), trial.seed))
@@ -35,13 +40,16 @@ def study_content(
         'name': plan.name,
         'title': plan.title,
         'criterion': plan.criterion,
+        'higher_is_better': plan.higher_is_better,
         'choose_on': plan.choose_on,
         'compare_on': plan.compare_on,
         'budget': _readable(plan.budget),
         'runs': [_run(plan, trial, costs.get(trial.run.name, {})) for trial in ordered],
-        'means': [_standing(standing(plan, name, split, trials)) for split in plan.splits for name in plan.runs],
-        'chosen': _chosen(plan, trials),
-        'comparisons': [row_of(one, found) for one, found in pairs],
+        'means': [
+            _standing(standing(plan, name, split, trials, intervals)) for split in plan.splits for name in plan.runs
+        ],
+        'chosen': _chosen(plan, trials, intervals),
+        'comparisons': [row_of(one, found, len(comparisons)) for one, found in pairs],
     }
 
 
@@ -72,11 +80,11 @@ def _standing(one: Standing) -> dict[str, Any]:
     return asdict(one)
 
 
-def _chosen(plan: StudyPlan, trials: Sequence[Trial]) -> dict[str, Any] | None:
+def _chosen(plan: StudyPlan, trials: Sequence[Trial], intervals: Intervals) -> dict[str, Any] | None:
     """The best run by its mean on the split of the choice; None if nothing is chosen or has finished."""
     if plan.choose_on is None:
         return None
-    best = rank(plan, trials)[0]
+    best = rank(plan, trials, intervals)[0]
     return None if best.mean is None else {**_standing(best), 'criterion': plan.criterion}
 
 

@@ -12,15 +12,13 @@ from typing import Any
 
 from mmengine.runner import Runner
 
-from posescope.data.annotations import annotation_files
 from posescope.engine.config import load_config
 from posescope.errors import InputError, nearest
 from posescope.study.plan import RunPlan, StudyPlan
+from posescope.study.tested_data import START, refuse_reading_tests
 
-__all__ = ['START', 'TrialConfig', 'digest_of_file', 'first_difference', 'resolve']
+__all__ = ['TrialConfig', 'first_difference', 'resolve']
 
-START = '{start}'
-"""What stands in options for the folder of the trial that a trial starts from."""
 _OF_RUNNER = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'work_dir', 'cfg'} | {'interpret'}
 """What a config may be given although it does not have it yet."""
 
@@ -45,7 +43,7 @@ class TrialConfig:
         Args:
             start: Folder of the trial that it starts from, for which ``{start}`` stands; None if there is none.
         """
-        return self.text if start is None else self.text.replace(START, str(start))
+        return self.text if start is None else _text(_filled(self.content, str(start)))
 
 
 def resolve(plan: StudyPlan, run: RunPlan) -> dict[int, TrialConfig]:
@@ -69,16 +67,28 @@ def resolve(plan: StudyPlan, run: RunPlan) -> dict[int, TrialConfig]:
             raise InputError(f'{what} of config {run.config}: {" ".join(str(error).split())}') from error
     content = _plain(cfg.to_dict())
     content.pop('work_dir', None)  # where something is written changes nothing
-    if run.train:
-        _refuse_test_data(plan, content, run)
+    refuse_reading_tests(plan, content, run)
     return {seed: _with_seed(content, run, seed) for seed in run.seeds}
 
 
 def _with_seed(content: dict[str, Any], run: RunPlan, seed: int) -> TrialConfig:
     content = {**content, 'randomness': {**(content.get('randomness') or {}), 'seed': seed}}
-    text = ''.join(f'{key} = {pprint.pformat(value, width=120)}\n' for key, value in sorted(content.items()))
+    text = _text(content)
     _check_text(text, run)
     return TrialConfig(content, text, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return ''.join(f'{key} = {pprint.pformat(value, width=120)}\n' for key, value in sorted(content.items()))
+
+
+def _filled(value: Any, start: str) -> Any:
+    """The same with a folder wherever a text says ``{start}``."""
+    if isinstance(value, Mapping):
+        return {key: _filled(one, start) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_filled(one, start) for one in value)
+    return value.replace(START, start) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
@@ -98,20 +108,6 @@ def _check_text(text: str, run: RunPlan) -> None:
             ast.literal_eval(statement.value)  # type: ignore[attr-defined]
     except (SyntaxError, ValueError) as error:
         raise InputError(f'config {run.config} holds what has no plain text: {error}') from error
-
-
-def _refuse_test_data(plan: StudyPlan, content: Mapping[str, Any], run: RunPlan) -> None:
-    """Training on what is tested is cheating; so is validating on it, as the best epoch would be chosen by it."""
-    test = plan.test_split
-    forbidden = {'train': list(plan.splits.values()), 'val': [test] if test is not None and plan.validate else []}
-    for phase, splits in forbidden.items():
-        files = {Path(path).resolve() for path in annotation_files(content.get(f'{phase}_dataloader'))}
-        for split in splits:
-            if split.annotations is not None and Path(split.annotations).resolve() in files:
-                cure = ' (validate=False skips validation)' if phase == 'val' else ''
-                raise InputError(
-                    f'{phase}_dataloader of config {run.config} reads split {split.name}: {split.annotations}{cure}'
-                )
 
 
 def first_difference(old: Any, new: Any, path: str = '') -> str:
@@ -137,14 +133,3 @@ def _of_keys(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> Itera
 def _short(value: Any) -> str:
     text = ' '.join(repr(value).split())
     return text if len(text) <= 40 else f'{text[:39]}…'
-
-
-def digest_of_file(path: Path) -> str | None:
-    """SHA-256 of a file's content; None if it is not there."""
-    if not path.is_file():
-        return None
-    with path.open('rb') as file:
-        found = hashlib.sha256()
-        while block := file.read(2**20):
-            found.update(block)
-    return found.hexdigest()

@@ -26,7 +26,8 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 _STUDY = {
     'name': 'text', 'title': 'text', 'splits': 'dict', 'budget': 'dict', 'seeds': 'list', 'start': 'text?',
-    'runs': 'list', 'comparisons': 'list', 'criterion': 'text', 'choose_on': 'text?', 'compare_on': 'text',
+    'runs': 'list', 'comparisons': 'list', 'criterion': 'text', 'higher_is_better': 'bool',
+    'choose_on': 'text?', 'compare_on': 'text',
     'margin': 'number', 'paired': 'bool', 'validate': 'bool', 'calibrate': 'bool', 'cost': 'bool', 'threads': 'count?',
     'resamples': 'count?', 'noise': 'dict?',
 }  # fmt: skip
@@ -90,7 +91,7 @@ def plan_of(content: Mapping[str, Any], where: str = 'study', *, files: bool = T
         noise=None if noise is None else Noise(**_numbers(noise, ('seeds', 'images'), f'{where}, noise')),
         **{
             key: given[key]
-            for key in ('criterion', 'choose_on', 'budget', 'validate', 'calibrate', 'cost')
+            for key in ('criterion', 'higher_is_better', 'choose_on', 'budget', 'validate', 'calibrate', 'cost')
             if key in given
         },
         **{key: given[key] for key in ('threads', 'resamples', 'title') if given.get(key) is not None},
@@ -155,10 +156,12 @@ def _seeds(given: Mapping[str, Any], study: Mapping[str, Any]) -> Any:
     if given.get('train', True):
         return given.get('seeds', of_study)
     runs = {one.get('name'): one for one in study['runs'] if isinstance(one, Mapping)}
-    start = runs.get(given.get('start', study.get('start')))
-    if start is None or not start.get('train', True):
+    start = runs.pop(given.get('start', study.get('start')), None)
+    if start is None:
         return [0]  # given weights involve no chance, so there is nothing to repeat
-    return given.get('seeds', start.get('seeds', of_study))
+    # Without the start among the runs, two that start from each other come to an end here; checks refuse them.
+    of_start = _seeds(start, {**study, 'runs': list(runs.values())})
+    return given.get('seeds', of_start) if start.get('train', True) else of_start
 
 
 def _tuple_of(values: Any, fits: Callable[[Any], bool], what: str, where: str) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ class StudyFolder:
     ::
 
         study.json  study.md  timing.json  figures/
-        runs/<run>/cost.json
+        costs/<model>.json
         runs/<run>/seed<k>/record.json  config.json  config.py  run.log
         runs/<run>/seed<k>/train/       checkpoints and logs
         runs/<run>/seed<k>/<split>/     metrics.json  matches.npz  diagnosis.json

@@ -1,7 +1,7 @@
 """Where a study stands: every trial with its resolved config, its record, and what it lacks."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,12 +10,13 @@ from posescope.data.annotations import read_json
 from posescope.errors import InputError, nearest
 from posescope.study.commands import Commands
 from posescope.study.plan import RunPlan, StudyPlan
-from posescope.study.record import FAILED, FINISHED, RUNNING, Identity, TrialRecord, read_record, write_record
-from posescope.study.run_config import TrialConfig, digest_of_file, first_difference, resolve
+from posescope.study.record import FAILED, FINISHED, Identity, TrialRecord, read_record, write_record
+from posescope.study.run_config import TrialConfig, first_difference, resolve
 from posescope.study.study_folder import StudyFolder, clear_trial, trial_lock
-from posescope.study.trial import TrialTask
+from posescope.study.tested_data import digest_of_data, digest_of_file
+from posescope.study.trial import TrialTask, steps_of
 
-__all__ = ['Trial', 'record_problem', 'redo', 'refuse_changed', 'survey']
+__all__ = ['Trial', 'record_problem', 'redone', 'refuse_changed', 'remove', 'survey']
 
 
 @dataclass
@@ -47,23 +48,26 @@ class Trial:
 
     def finished(self, plan: StudyPlan) -> bool:
         """Whether nothing is left to do."""
-        wanted = [*(['train'] if self.run.train else []), *plan.splits]
+        wanted = steps_of(self.run.train, list(plan.splits), bool(self.run.interpret), plan.calibrate)
         return self.record is not None and self.record.complete(wanted)
 
     def start_folder(self, folder: StudyFolder) -> Path | None:
         """Folder of the trial that it starts from; None if it starts from none."""
         return None if self.start is None else folder.trial(self.start.run.name, self.start.seed)
 
+    def weights(self, folder: StudyFolder) -> str | None:
+        """What it starts from: a checkpoint of the last training before it, or the file or address that is given."""
+        trial = self
+        while trial.start is not None:
+            trial = trial.start
+            if trial.run.train and trial.record is not None and trial.record.checkpoint is not None:
+                return str(folder.trial(trial.run.name, trial.seed) / trial.record.checkpoint)
+        return trial.run.start
+
     def task(self, plan: StudyPlan, folder: StudyFolder, commands: Commands, threads: int) -> TrialTask:
         """Put together all that it takes to carry it out; its start has to be finished."""
         assert self.config is not None
         assert self.identity is not None
-        start = self.run.start
-        if self.start is not None:
-            weights = None if self.start.record is None else self.start.record.checkpoint
-            start = (
-                str(folder.trial(self.start.run.name, self.start.seed) / weights) if weights else self.start.run.start
-            )
         return TrialTask(
             self.run.name,
             self.seed,
@@ -71,7 +75,7 @@ class Trial:
             self.config,
             self.identity,
             folder.trial(self.run.name, self.seed),
-            start,
+            self.weights(folder),
             self.start_folder(folder),
             self.run.train,
             plan.validate,
@@ -84,8 +88,13 @@ class Trial:
         )
 
 
-def survey(plan: StudyPlan, folder: StudyFolder) -> list[Trial]:
+def survey(plan: StudyPlan, folder: StudyFolder, forgotten: Sequence[str] = ()) -> list[Trial]:
     """Resolve all configs and read all records. A config that does not load is that run's problem alone.
+
+    Args:
+        plan: The study.
+        folder: Of the study.
+        forgotten: Runs whose records do not count.
 
     Raises:
         InputError: A record is damaged.
@@ -105,17 +114,24 @@ def survey(plan: StudyPlan, folder: StudyFolder) -> list[Trial]:
             start = None if before is None else add(*before)
             given = configs[run.name]
             config, problem = (None, given) if isinstance(given, str) else (given[seed], '')
-            record = read_record(folder.record(run.name, seed))
-            of_start = digest(Path(run.start)) if run.start is not None and start is None else None
-            if start is not None:
-                of_start = None if start.identity is None else _combined(start.identity)
-            if of_start is None and record is not None:
+            record = None if run.name in forgotten else read_record(folder.record(run.name, seed))
+            of_start = _of_start(run, start, digest)
+            if of_start is None and run.start is not None and record is not None:
                 of_start = record.identity.start  # the file is elsewhere; what it was is known
             identity = None if config is None else Identity(config.digest, of_start)
             found[run.name, seed] = Trial(run, seed, config, problem, identity, start, record)
         return found[run.name, seed]
 
     return [add(run, seed) for run, seed in plan.trials()]
+
+
+def _of_start(run: RunPlan, start: Trial | None, digest: Callable[[Path], str | None]) -> str | None:
+    """What tells a run's start from others; None if there is none, or it cannot be read."""
+    if start is not None:
+        return None if start.identity is None else _combined(start.identity)
+    if run.start is None:
+        return None
+    return hashlib.sha256(run.start.encode()).hexdigest() if '://' in run.start else digest(Path(run.start))
 
 
 def _combined(identity: Identity) -> str:
@@ -130,20 +146,23 @@ def refuse_changed(plan: StudyPlan, folder: StudyFolder, trials: Sequence[Trial]
     """
     for trial in trials:
         record = trial.record
-        if record is None or trial.identity is None or record.status not in (FINISHED, RUNNING):
+        if record is None or trial.identity is None or trial.config is None:
             continue
         if record.identity != trial.identity:
+            if record.status == FAILED:
+                continue  # it begins anew
             verb = 'finished' if record.status == FINISHED else 'begun'
             raise InputError(
                 f'run {trial.label} was {verb} with {_change(trial, folder)}; --redo {trial.run.name} runs it again'
             )
-        for name, digest in record.data.items():
+        for name, before in record.data.items():
             split = plan.splits.get(name)
-            now = None if split is None or split.annotations is None else digest_of_file(Path(split.annotations))
-            if now is not None and now != digest:
+            now = None if split is None else digest_of_data(split, trial.config.content)
+            unknown = split is None or (before is None and split.annotations is None)
+            if now is not None and now != before and not unknown:
                 raise InputError(
-                    f'run {trial.label} was tested on other annotations of split {name} than '
-                    f'{plan.splits[name].annotations} holds now; --redo {trial.run.name} runs it again'
+                    f'run {trial.label} was tested on other annotations or boxes of split {name} than '
+                    f'{plan.splits[name].annotations or "its config"} has now; --redo {trial.run.name} runs it again'
                 )
 
 
@@ -159,12 +178,11 @@ def _change(trial: Trial, folder: StudyFolder) -> str:
     return f'another config than {trial.run.config} is now' + (f' ({difference})' if difference else '')
 
 
-def redo(plan: StudyPlan, folder: StudyFolder, names: Sequence[str]) -> None:
-    """Remove what runs left, so that they run again.
+def redone(plan: StudyPlan, names: Sequence[str]) -> list[str]:
+    """Runs that have to be run again if some are: these, and all that start from them.
 
     Args:
         plan: The study.
-        folder: Of the study.
         names: Of runs.
 
     Raises:
@@ -173,11 +191,20 @@ def redo(plan: StudyPlan, folder: StudyFolder, names: Sequence[str]) -> None:
     for name in names:
         if name not in plan.runs:
             raise InputError(f'--redo {name}: the study has no such run (nearest: {nearest(name, plan.runs)})')
+    found = set(names)
+    while True:
+        more = {run.name for run in plan.runs.values() if run.start in found} - found
+        if not more:
+            return [name for name in plan.runs if name in found]
+        found |= more
+
+
+def remove(folder: StudyFolder, names: Sequence[str]) -> None:
+    """Remove what runs left, so that they run again."""
     for name in names:
         for path in sorted(folder.run(name).glob('seed*')):
             with trial_lock(path):
                 clear_trial(path)
-        (folder.run(name) / 'cost.json').unlink(missing_ok=True)
 
 
 def record_problem(folder: StudyFolder, trial: Trial, reason: str) -> None:

@@ -1,6 +1,7 @@
 """Carries out one trial: trains, tests on every split, calibrates; what is done is never done again."""
 
 import json
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,23 +9,31 @@ from typing import Any
 
 from posescope.atomic import atomic_write
 from posescope.data.annotations import annotation_files, read_json
-from posescope.engine.command import INTERRUPTED
 from posescope.engine.resume import latest_checkpoint
 from posescope.errors import InputError
-from posescope.study.child_process import Children, Outcome, last_words
+from posescope.study.child_process import STOPPED, Children, Outcome, last_words
 from posescope.study.commands import Commands
 from posescope.study.host import describe_host, describe_versions
 from posescope.study.plan import Split
-from posescope.study.record import FAILED, FINISHED, RUNNING, Identity, Stage, TrialRecord, read_record, write_record
-from posescope.study.run_config import TrialConfig, digest_of_file
+from posescope.study.record import (
+    CALIBRATE,
+    FAILED,
+    FINISHED,
+    INTERPRET,
+    RUNNING,
+    TRAIN,
+    Identity,
+    Stage,
+    TrialRecord,
+    read_record,
+    write_record,
+)
+from posescope.study.run_config import TrialConfig
 from posescope.study.step_times import training_seconds
 from posescope.study.study_folder import clear_trial, trial_lock
+from posescope.study.tested_data import digest_of_data
 
-__all__ = ['CALIBRATE', 'TRAIN', 'TrialStoppedError', 'TrialTask', 'run_trial']
-
-TRAIN, CALIBRATE = 'train', 'calibrate'
-_STOPPED = (INTERRUPTED, -2, -15)
-"""Exit statuses of a program that somebody asked to stop, which says nothing against the trial."""
+__all__ = ['TrialStoppedError', 'TrialTask', 'run_trial', 'steps_of']
 
 
 @dataclass(frozen=True)
@@ -70,9 +79,14 @@ class TrialTask:
     @property
     def steps(self) -> list[str]:
         """What there is to do, in order."""
-        wanted = [TRAIN] if self.train else []
-        wanted += [split.name for split in self.splits]
-        return [*wanted, *([CALIBRATE] if self.calibrate_on is not None else [])]
+        splits = [split.name for split in self.splits]
+        return steps_of(self.train, splits, self.interpret_on is not None, self.calibrate_on is not None)
+
+
+def steps_of(train: bool, splits: Sequence[str], interpret: bool, calibrate: bool) -> list[str]:
+    """What there is to do in a trial, in order."""
+    known = (TRAIN, train), *((name, True) for name in splits), (INTERPRET, interpret), (CALIBRATE, calibrate)
+    return [name for name, wanted in known if wanted]
 
 
 class TrialStoppedError(Exception):
@@ -103,6 +117,11 @@ def run_trial(task: TrialTask, children: Children, waiting: Callable[[], None] |
     with trial_lock(task.folder, waiting) as lock:
         record = read_record(task.folder / 'record.json')
         if record is not None and record.identity != task.identity:
+            if record.status != FAILED:
+                raise InputError(
+                    f'run {task.name} seed {task.seed} was {record.status} meanwhile with another config or start, by '
+                    'a study that says something else'
+                )
             clear_trial(task.folder)
             record = None
         if record is not None and record.complete(task.steps):
@@ -112,8 +131,14 @@ def run_trial(task: TrialTask, children: Children, waiting: Callable[[], None] |
             return work.carry_out()
         except _StepFailedError as error:
             return work.finish(FAILED, str(error))
+        except TrialStoppedError:
+            raise
         except (InputError, OSError) as error:
             return work.finish(FAILED, ' '.join(str(error).split()))
+        except Exception as error:  # of one trial, which shall not end the others
+            with (task.folder / 'run.log').open('a') as log:
+                traceback.print_exc(file=log)
+            return work.finish(FAILED, f'{type(error).__name__}: {" ".join(str(error).split())} (see run.log)')
 
 
 class _Work:
@@ -132,7 +157,11 @@ class _Work:
         load_from = '' if task.start is None or not task.train else f'load_from = {task.start!r}\n'
         atomic_write(self._config, (task.config.after(task.start_folder) + load_from).encode())
         atomic_write(self._folder / 'config.json', json.dumps(task.config.content, default=str).encode())
-        steps: dict[str, Callable[[], None]] = {TRAIN: self._train, CALIBRATE: self._calibrate}
+        steps: dict[str, Callable[[], None]] = {
+            TRAIN: self._train,
+            INTERPRET: self._interpret,
+            CALIBRATE: self._calibrate,
+        }
         for split in task.splits:
             steps[split.name] = lambda split=split: self._test(split)  # type: ignore[misc]
         for step in task.steps:
@@ -140,6 +169,8 @@ class _Work:
                 steps[step]()
                 record.done.append(step)
                 self.finish(RUNNING)
+        if task.calibrate_on is not None:
+            self._dump.unlink(missing_ok=True)  # no earlier: who was stopped would calibrate nothing
         return self.finish(FINISHED)
 
     def finish(self, status: str, reason: str = '') -> TrialRecord:
@@ -160,10 +191,42 @@ class _Work:
         checkpoint = latest_checkpoint(work_dir)
         if checkpoint is None:
             raise _StepFailedError(f'the training left no checkpoint in {TRAIN}')
+        if not checkpoint.resolve().is_relative_to(self._folder.resolve()):
+            raise _StepFailedError(
+                f'the training wrote its checkpoint to {checkpoint}, outside of its folder: leave out_dir out of '
+                'default_hooks.checkpoint'
+            )
         self._record.checkpoint = str(checkpoint.resolve().relative_to(self._folder.resolve()))
         self._record.training_seconds = training_seconds(checkpoint)
 
     def _test(self, split: Split) -> None:
+        work_dir = self._folder / split.name
+        command = self._test_command(split)
+        if split.name == self._task.calibrate_on:
+            command += ['--dump', str(self._dump)]
+        looked_into = split.name == self._task.interpret_on
+        metrics = work_dir / 'metrics.json'
+        metrics.unlink(missing_ok=True)  # of a test that was interrupted
+        self._run(split.name, [*command, *(self._interpretation if looked_into else [])])
+        content = read_json(metrics, 'result of the test')
+        if not isinstance(content, dict):
+            raise _StepFailedError(f'{split.name}/metrics.json holds no table of metrics')
+        self._record.metrics[split.name] = content
+        self._record.data[split.name] = digest_of_data(split, self._task.config.content)
+        if looked_into:
+            self._record.done.append(INTERPRET)
+
+    def _interpret(self) -> None:
+        """Look into a model that was tested before anybody asked for that."""
+        split = next(one for one in self._task.splits if one.name == self._task.interpret_on)
+        self._run(INTERPRET, [*self._test_command(split), *self._interpretation])
+
+    @property
+    def _interpretation(self) -> list[str]:
+        how = self._task.interpret
+        return ['--interpret'] if how is True else ['--interpret-config', str(how)]
+
+    def _test_command(self, split: Split) -> list[str]:
         task, work_dir = self._task, self._folder / split.name
         checkpoint = str(task.start) if not task.train else str(self._folder / str(self._record.checkpoint))
         command = [*task.commands.test, str(self._config), checkpoint, '--work-dir', str(work_dir)]
@@ -171,18 +234,7 @@ class _Work:
             command += ['--coco', split.annotations, split.images]
         if split.boxes is not None:
             command += ['--bbox-file', split.boxes]
-        if split.name == task.calibrate_on:
-            command += ['--dump', str(self._dump)]
-        if split.name == task.interpret_on:
-            command += ['--interpret'] if task.interpret is True else ['--interpret-config', str(task.interpret)]
-        metrics = work_dir / 'metrics.json'
-        metrics.unlink(missing_ok=True)  # of a test that was interrupted
-        self._run(split.name, command)
-        content = read_json(metrics, 'result of the test')
-        if not isinstance(content, dict):
-            raise _StepFailedError(f'{split.name}/metrics.json holds no table of metrics')
-        self._record.metrics[split.name] = content
-        self._record.data[split.name] = split.annotations and digest_of_file(Path(split.annotations))
+        return command
 
     def _calibrate(self) -> None:
         """Calibrate the scores; where that cannot be done (nobody was found, say) the trial goes on without."""
@@ -207,7 +259,6 @@ class _Work:
             self._record.calibration = _summary(read_json(out / 'calibration.json', 'calibration'))
         except _StepFailedError:
             self._record.calibration = None
-        self._dump.unlink()
 
     @property
     def _dump(self) -> Path:
@@ -220,7 +271,7 @@ class _Work:
         log = self._folder / 'run.log'
         outcome = self._children.run(command, log, self._task.threads, [self._lock])
         _add(stage, outcome)
-        if self._children.stopped or outcome.status in _STOPPED:
+        if self._children.stopped or outcome.status in STOPPED:
             raise TrialStoppedError
         if outcome.status != 0:
             raise _StepFailedError(f'{step}: {last_words(log, outcome.status)}')

@@ -10,7 +10,7 @@ from posescope.evaluation.bootstrap import Progress
 from posescope.study.checks import check_criterion
 from posescope.study.commands import Commands
 from posescope.study.comparisons import compare_all
-from posescope.study.costs import costs_of, measure_missing
+from posescope.study.costs import costs_of, forget_costs, measure_missing
 from posescope.study.engines.engine import Engine
 from posescope.study.host import threads_of
 from posescope.study.jobs import emit_jobs
@@ -19,8 +19,10 @@ from posescope.study.plan import StudyPlan
 from posescope.study.progress import Report, carry_out
 from posescope.study.record import FAILED
 from posescope.study.results import study_content, timing_content, write_results
+from posescope.study.scene_intervals import SceneIntervals
 from posescope.study.study_folder import StudyFolder
-from posescope.study.survey import Trial, redo, refuse_changed, survey
+from posescope.study.survey import Trial, refuse_changed, remove, survey
+from posescope.study.survey import redone as redone_with
 
 __all__ = ['Study']
 
@@ -39,7 +41,7 @@ class Study:
         plan: What is to be done.
         folder: Keeps records and results; it need not exist.
         commands: Programs that do the work.
-        redone: Runs whose results are removed first.
+        redone: Runs whose results are removed first, with those of all runs that start from them.
         starts: Whether files that runs start from have to be there, as they need not to look at a plan.
 
     Attributes:
@@ -53,11 +55,13 @@ class Study:
         self, plan: StudyPlan, folder: Path, commands: Commands, redone: Sequence[str] = (), *, starts: bool = True
     ) -> None:
         self.plan, self.folder, self.commands = plan, StudyFolder(folder), commands
-        redo(plan, self.folder, redone)
-        self.trials = survey(plan, self.folder)
+        again = redone_with(plan, redone)
+        self.trials = survey(plan, self.folder, forgotten=again)
         refuse_changed(plan, self.folder, self.trials)
         if starts:
             self.check_starts()
+        remove(self.folder, again)  # after all that could be wrong
+        forget_costs(self.folder, [trial for trial in self.trials if trial.run.name in redone])
 
     def check_starts(self) -> None:
         """Look whether the files that runs start from are there.
@@ -95,8 +99,20 @@ class Study:
             engine: Entered.
             trials: Only these; None for all.
             report: Called with each trial that came to an end.
+
+        Raises:
+            InputError: The first test does not report the criterion.
         """
-        carry_out(self.plan, self.folder, self.trials if trials is None else trials, engine, self.commands, report)
+        known: set[str] = set()
+
+        def look(trial: Trial) -> None:
+            report(trial)
+            if not known and trial.record is not None:
+                known.update(itertools.chain.from_iterable(trial.record.metrics.values()))
+                check_criterion(self.plan.criterion, known, self.plan.name)
+
+        chosen = self.trials if trials is None else trials
+        carry_out(self.plan, self.folder, chosen, engine, self.commands, look)
 
     def emit_jobs(self, study: str) -> list[Path]:
         """Write a script for every trial that is not finished; see :func:`posescope.study.jobs.emit_jobs`.
@@ -136,7 +152,7 @@ class Study:
         check_criterion(self.plan.criterion, reported, self.plan.name)
         costs = costs_of(self.folder, self.trials)
         comparisons = compare_all(self.plan, self.folder, self.trials, show)
-        study = study_content(self.plan, self.trials, comparisons, costs)
+        study = study_content(self.plan, self.trials, comparisons, costs, SceneIntervals(self.plan, self.folder))
         timing = timing_content(self.plan, self.trials, costs)
         write_results(self.folder, study, timing, markdown(study, timing, draw(study, timing)))
         return study

@@ -8,11 +8,15 @@ from posescope.errors import InputError
 from posescope.study.record import TrialRecord
 from posescope.study.trial import TrialTask
 
-__all__ = ['Engine', 'EngineLostError']
+__all__ = ['Engine', 'EngineLostError', 'TrialLostError']
 
 
 class EngineLostError(InputError):
     """The machines that carried trials out went away; what they had written down is intact."""
+
+
+class TrialLostError(InputError):
+    """A trial's process ended again and again, and with it what would have written down why."""
 
 
 class Engine(Protocol):

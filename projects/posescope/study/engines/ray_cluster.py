@@ -14,7 +14,7 @@ from typing import Any
 from posescope.engine.command import INPUT_ERROR
 from posescope.errors import InputError
 from posescope.study.child_process import Children
-from posescope.study.engines.engine import EngineLostError
+from posescope.study.engines.engine import EngineLostError, TrialLostError
 from posescope.study.host import threads_of
 from posescope.study.record import TrialRecord
 from posescope.study.trial import TrialTask, run_trial
@@ -36,6 +36,7 @@ class RayEngine:
     Args:
         address: Of the cluster; None starts one on this machine, ``auto`` takes the one that runs here.
         workers: Of a cluster that is started here: how many trials at a time.
+        threads: Of each trial; None: the cores of this machine, divided by the workers.
 
     Attributes:
         threads: For each program, and the CPUs that a task asks Ray for.
@@ -44,14 +45,14 @@ class RayEngine:
         InputError: Ray is not installed, or there is no cluster at the address.
     """
 
-    def __init__(self, address: str | None = None, workers: int = 1) -> None:
+    def __init__(self, address: str | None = None, workers: int = 1, threads: int | None = None) -> None:
         try:
             import ray
         except ImportError as error:
             raise InputError("--engine ray needs Ray: pip install 'posescope[ray]' (requirements/ray.txt)") from error
         if workers < 1:
             raise InputError(f'--workers {workers}: it takes at least one')
-        self.threads = threads_of(workers)
+        self.threads = threads or threads_of(workers)
         self._ray: Any = ray
         self._address = address
         self._workers = workers
@@ -75,6 +76,7 @@ class RayEngine:
             raise InputError(f'{where}{token}: {" ".join(str(error).split())}') from error
         if threading.current_thread() is threading.main_thread() and ending is not None:
             signal.signal(signal.SIGTERM, ending)  # Ray sets one of its own
+        self._refuse_what_fits_nowhere()
         self._task = self._ray.remote(num_cpus=self.threads, max_retries=3)(_carry_out)
         threading.Thread(target=self._watch, args=(self._head(),), daemon=True).start()
         return self
@@ -98,10 +100,11 @@ class RayEngine:
                 own.set_exception(EngineLostError(self._lost))
                 return own
             self._pending.add(own)
-        self._task.remote(task, str(Path.cwd())).future().add_done_callback(lambda found: self._pass_on(found, own))
+        given = self._task.remote(task, str(Path.cwd())).future()
+        given.add_done_callback(lambda found: self._pass_on(found, own, f'{task.name} seed {task.seed}'))
         return own
 
-    def _pass_on(self, found: 'Future[TrialRecord]', own: 'Future[TrialRecord]') -> None:
+    def _pass_on(self, found: 'Future[TrialRecord]', own: 'Future[TrialRecord]', label: str) -> None:
         error = found.exception()
         with self._lock:
             if own not in self._pending:
@@ -111,8 +114,20 @@ class RayEngine:
             own.set_result(found.result())
         elif isinstance(error, self._ray.exceptions.RayTaskError):
             own.set_exception(error.cause or error)
+        elif isinstance(error, self._ray.exceptions.WorkerCrashedError):
+            own.set_exception(TrialLostError(f'the process that carried out {label} ended several times (memory?)'))
         else:
             own.set_exception(EngineLostError(f'the Ray cluster lost a trial: {" ".join(str(error).split())[:200]}'))
+
+    def _refuse_what_fits_nowhere(self) -> None:
+        """Ray would wait for ever for a machine with so many CPUs."""
+        most = max((node['Resources'].get('CPU', 0) for node in self._ray.nodes() if node['Alive']), default=0)
+        if most < self.threads:
+            self._ray.shutdown()
+            raise InputError(
+                f'a trial takes {self.threads} threads, and the largest machine of the Ray cluster has {most:g} CPUs: '
+                'threads=… in the study says how many it takes'
+            )
 
     def _head(self) -> tuple[str, int]:
         host, _, port = self._ray.get_runtime_context().gcs_address.rpartition(':')

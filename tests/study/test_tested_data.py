@@ -1,0 +1,85 @@
+"""What runs are tested on, and who else reads it."""
+
+import shutil
+
+import pytest
+
+from posescope.errors import InputError
+from posescope.study.plan import Split
+from posescope.study.run_config import resolve
+from posescope.study.study_file import plan_of
+from posescope.study.tested_data import digest_of_data, digest_of_file, same_file
+from tests.study.small_study import SmallStudy
+
+
+def test_digest_of_file(small: SmallStudy) -> None:
+    path = small.folder / 'abc'
+    path.write_bytes(b'abc')
+    # FIPS 180-2, appendix B.1.
+    assert digest_of_file(path) == 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+    assert digest_of_file(small.folder / 'gone') is None
+
+
+def test_one_file_has_many_names(small: SmallStudy) -> None:
+    dev, test = (str(small.folder / f'{name}.json') for name in ('dev', 'test'))
+    copy = str(small.folder / 'copy.json')
+    shutil.copy(dev, copy)
+    assert same_file(dev, copy)
+    assert same_file(dev, f'{small.folder}/test/../dev.json')
+    assert not same_file(dev, test)
+    assert not same_file(dev, str(small.folder / 'gone.json'))
+
+
+def test_a_config_has_data_of_its_own(small: SmallStudy) -> None:
+    dev = str(small.folder / 'dev.json')
+    own = {'test_dataloader': {'dataset': {'ann_file': dev}}}
+    named = digest_of_data(Split('dev', dev, ''), {})
+    assert named == digest_of_file(small.folder / 'dev.json')
+    assert digest_of_data(Split('dev', dev, '', boxes=dev), {}) not in (named, None)
+    assert digest_of_data(Split('dev'), own) not in (named, None)
+    assert digest_of_data(Split('dev'), {}) is None
+    assert digest_of_data(Split('dev', dev, '', boxes='gone.json'), {}) is None
+
+
+def resolved(small: SmallStudy, splits: dict, more: str = '', **study: object) -> None:
+    runs = [
+        {'name': 'base', 'config': small.config('base', 1.0, more=more)},
+        {'name': 'run', 'config': small.config('run', 1.0, more=more), 'start': 'base', **study.pop('run', {})},
+    ]
+    plan = plan_of({**small.content(runs, **study), 'splits': splits})
+    resolve(plan, plan.runs['run'])
+
+
+def test_the_choice_is_not_made_on_what_is_compared_on(small: SmallStudy) -> None:
+    splits = small.content([])['splits']
+    resolved(small, splits)
+    shutil.copy(small.folder / 'test.json', small.folder / 'copy.json')
+    copied = {**splits, 'dev': {**splits['dev'], 'annotations': str(small.folder / 'copy.json')}}
+    with pytest.raises(InputError, match='choose_on=dev has the annotations of test'):
+        resolved(small, copied)
+    with pytest.raises(InputError, match='split dev, which chooses, and split test, which is compared on'):
+        resolved(small, {'dev': None, 'test': None})
+    own = f'test_dataloader = dict(dataset=dict(ann_file={str(small.folder / "test.json")!r}))'
+    with pytest.raises(InputError, match='are the same data: '):
+        resolved(small, {**splits, 'dev': None}, own)
+    comparison = {'name': 'on dev', 'run': 'run', 'control': 'base', 'split': 'dev'}
+    with pytest.raises(InputError, match='choose_on=dev is the split that the comparisons are made on'):
+        resolved(small, splits, comparisons=[comparison])
+
+
+def test_nothing_is_learnt_from_what_a_start_did_on_test(small: SmallStudy) -> None:
+    splits = small.content([])['splits']
+    resolved(small, splits, run={'options': {'model': {'diagnosis': '{start}/dev/diagnosis.json'}}})
+    with pytest.raises(InputError, match=r'read \{start\}/test: what was found on test cannot be learnt from; take'):
+        resolved(small, splits, run={'options': {'model': {'diagnosis': '{start}/test/diagnosis.json'}}})
+
+
+def test_a_config_that_trains_on_its_own_test_data(small: SmallStudy) -> None:
+    data = f'dict(dataset=dict(ann_file={str(small.folder / "dev.json")!r}))'
+    more = f'train_dataloader = {data}\ntest_dataloader = {data}'
+    with pytest.raises(InputError, match=r'train_dataloader of config .* reads split dev'):
+        resolved(small, {'dev': None}, more, choose_on=None)
+    val = more.replace('train_', 'val_')
+    with pytest.raises(InputError, match=r'val_dataloader of config .* reads split test'):
+        resolved(small, {'test': None}, val, choose_on=None)
+    resolved(small, {'test': None}, val, choose_on=None, validate=False)
