@@ -1,5 +1,5 @@
 # Joints weigh by the AP that their errors cost on dev, diagnosed anew after every epoch; see joint_weights.json in the
-# work dir. The control validates as often; the placebo deals the weights to other joints:
+# work dir. All of the model's losses are weighed. The placebo deals the weights to other joints:
 #   --cfg-options custom_hooks.1.permute=0
 _base_ = 'nothing_rendered-128x96.py'
 

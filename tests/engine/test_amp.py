@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from posescope.engine.amp import AutocastOptimWrapper, float32_outputs
+from posescope.models.heads.wrapped_head import maps_computed_by
 from tests.engine.runs import logged
+from tests.models.heads.small_heads import HEATMAP, SIGMAS, build, features, people
 from tests.small_config import write_small_config
 from tools.train import main
 
@@ -75,3 +77,31 @@ def test_amp_trains_close_to_float32(tmp_path: Path, drawn_coco: Path, monkeypat
     torch.testing.assert_close(mixed, full, rtol=0.1, atol=1e-3)
     weights = torch.load(tmp_path / 'run1' / 'epoch_2.pth')['state_dict']
     assert all(value.dtype in (torch.float32, torch.int64) for value in weights.values())
+
+
+WRAPPED = {
+    'calibrated': {'type': 'CalibratedHead', 'in_channels': 5, 'hidden_channels': 8, 'sigmas': SIGMAS},
+    'supervised': {'type': 'DeepSupervisionHead', 'in_channels': (4, 6)},
+}
+
+
+@pytest.mark.parametrize('wrapper', WRAPPED)
+def test_a_head_around_another_trains_in_bfloat16(wrapper: str) -> None:
+    """The one inside computes the loss, and hands its maps to NumPy."""
+    head, samples = build({**WRAPPED[wrapper], 'pose_head': HEATMAP}), people(HEATMAP['decoder'])
+    stages = [features(4, 24, 16), features(6, 6, 4), features()][wrapper == 'calibrated' and 2 :]
+    with torch.autocast('cpu', torch.bfloat16), float32_outputs(head):
+        losses = head.loss(tuple(stages), samples)
+    assert all(value.isfinite() for value in losses.values())
+    plain = head.loss(tuple(stages), samples)
+    assert losses['loss_kpt'].item() == pytest.approx(plain['loss_kpt'].item(), rel=0.05)
+
+
+def test_whoever_watched_a_head_before_goes_on() -> None:
+    head = _Head()
+    with maps_computed_by(head) as computed:
+        with float32_outputs(head):
+            head.forward(torch.randn(3, 4))
+        head.forward(torch.randn(3, 4))
+    assert len(computed) == 2
+    assert 'forward' not in vars(head)

@@ -138,3 +138,9 @@ def test_what_is_explained_is_checked_too(tmp_path: Path):
         load_function(wanted, path, 'cpu')
     wanted.allow_other_codec = True
     load_function(wanted, path, 'cpu')
+
+
+def test_a_quick_codec_is_the_codec_that_it_quickens() -> None:
+    udp, quick = (small(kind, use_udp=True) for kind in ('UDPHeatmap', 'QuickUDPHeatmap'))
+    refuse_other_codec(quick, checkpoint(udp), 'x.pth')
+    refuse_other_codec(udp, checkpoint(quick), 'x.pth')

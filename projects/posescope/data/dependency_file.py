@@ -75,7 +75,7 @@ def read_dependency(path: str | Path, quantity: str = 'ks') -> Dependency:
     if joints is None or value is None or value.shape != (len(joints), len(joints)):
         raise InputError(
             f'{path} is no dependency matrix, joints (K) and value (K, K): write it with DependencyHook of '
-            'configs/_base_/interpret.py'
+            '--interpret-config configs/_base_/explain.py'
         )
     return Dependency(joints, value, path)
 

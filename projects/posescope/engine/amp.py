@@ -1,7 +1,7 @@
 """Automatic mixed precision where mmengine's own refuses: on a CPU, and with heads that hand bfloat16 to NumPy."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -14,15 +14,21 @@ from posescope.compat.bfloat16 import computes_in_bfloat16
 
 @contextmanager
 def float32_outputs(module: nn.Module | None) -> Iterator[None]:
-    """While entered, ``module.forward`` returns float32 tensors.
+    """While entered, ``module.forward`` returns float32 tensors, and so does that of a head within it.
 
     MMPose's heads call ``self.forward`` in ``loss``, which an attribute of the instance overrides (a hook would not
-    fire), and convert the result to NumPy, which has no bfloat16.
+    fire), and convert the result to NumPy, which has no bfloat16. A head around another lets that one compute the loss.
     """
-    if module is None:
+    with ExitStack() as stack:
+        while isinstance(module, nn.Module):
+            stack.enter_context(_float32_output(module))
+            module = getattr(module, 'pose_head', None)
         yield
-        return
-    forward = module.forward
+
+
+@contextmanager
+def _float32_output(module: nn.Module) -> Iterator[None]:
+    before, forward = module.__dict__.get('forward'), module.forward  # somebody else may be watching too
 
     def forward_float32(*args: Any, **kwargs: Any) -> Any:
         return _float32(forward(*args, **kwargs))
@@ -31,7 +37,10 @@ def float32_outputs(module: nn.Module | None) -> Iterator[None]:
     try:
         yield
     finally:
-        del module.forward
+        if before is None:
+            module.__dict__.pop('forward', None)
+        else:
+            module.forward = before
 
 
 def _float32(value: Any) -> Any:

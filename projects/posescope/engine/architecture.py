@@ -1,7 +1,8 @@
 """Does a checkpoint belong to a model?"""
 
 import re
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -34,6 +35,7 @@ def refuse_other_architecture(model: nn.Module, checkpoint: dict[str, Any], file
         re.sub(r'^module\.', '', str(key)): value for key, value in content.items() if isinstance(value, torch.Tensor)
     }
     model = getattr(model, 'module', model)
+    weights = _as_loaded(model, weights, getattr(content, '_metadata', None) or {})
     # Without running statistics a trained model gives noise; other buffers are computed where they are missing.
     statistics = [key for key in model.state_dict() if key.endswith(('running_mean', 'running_var'))]
     parameters = [*dict(model.named_parameters()), *statistics]
@@ -59,6 +61,18 @@ def refuse_other_architecture(model: nn.Module, checkpoint: dict[str, Any], file
     raise InputError(
         f'{filename} holds weights of another architecture than {type(model).__name__}: {", ".join(parts)}'
     )
+
+
+def _as_loaded(
+    model: nn.Module, weights: dict[str, torch.Tensor], metadata: Mapping[str, Any]
+) -> dict[str, torch.Tensor]:
+    """Give weights the names and shapes that the model's modules give them as they load."""
+    found = OrderedDict(weights)
+    for name, module in model.named_modules():
+        prefix = f'{name}.' if name else ''
+        for hook in module._load_state_dict_pre_hooks.values():
+            hook(found, prefix, metadata.get(name, {}), True, [], [], [])
+    return found
 
 
 def _some(keys: Sequence[str]) -> str:

@@ -12,6 +12,8 @@ __all__ = ['OPTION', 'read_config_text', 'refuse_other_codec']
 
 OPTION = 'allow_other_codec'
 """Key of a config that lets another codec pass."""
+_SAME = {'QuickUDPHeatmap': 'UDPHeatmap'}
+"""Codecs that only compute the same in another way."""
 _LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')
 
 
@@ -94,6 +96,7 @@ def _codec(cfg: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     kind = found['type'] if isinstance(found['type'], str) else getattr(found['type'], '__name__', '')
     codec = {'type': kind.rpartition('.')[2]}
+    codec['type'] = _SAME.get(codec['type'], codec['type'])
     if codec['type'] == 'UDPHeatmap':
         codec['heatmap_type'] = found.get('heatmap_type', 'gaussian')
     return codec

@@ -15,6 +15,7 @@ from posescope.compat.config_text import remember_layouts
 from posescope.compat.managers import forget_managers
 from posescope.engine.building import building
 from posescope.engine.runner import ResumableRunner
+from posescope.engine.skeleton_defaults import fill_skeleton
 from posescope.errors import InputError
 
 _REPLACED = {
@@ -32,7 +33,9 @@ def adapt(cfg: Config) -> None:
 
     mmengine's checkpoint hook becomes :class:`AtomicCheckpointHook`, a diverging run is stopped, steps are seeded,
     mixed precision on a machine without accelerator becomes bfloat16, and several processes on a CPU talk through gloo.
+    What a config leaves open of its skeleton, the data set tells.
     """
+    fill_skeleton(cfg)
     cfg.default_hooks = {'checkpoint': {'type': 'CheckpointHook', 'interval': 1}, **(cfg.get('default_hooks') or {})}
     for hook in [*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or [])]:
         if isinstance(hook, dict) and hook.get('type') in _REPLACED:

@@ -19,6 +19,7 @@ from posescope.compat.checkpoint import load_checkpoint
 from posescope.engine.architecture import refuse_other_architecture
 from posescope.engine.building import building
 from posescope.engine.codec_check import refuse_other_codec
+from posescope.engine.skeleton_defaults import fill_skeleton
 from posescope.errors import InputError
 from posescope.evaluation.diagnosis.skeleton import skeleton_of_dataset
 from posescope.explain.person_crops import PersonCutter
@@ -47,6 +48,8 @@ def load_function(
             raise InputError(f'config {config.filename or ""} lacks {key}'.replace('  ', ' '))
     dataset = _innermost(config.test_dataloader.dataset)
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmpose'):
+        config = copy.deepcopy(config)
+        fill_skeleton(config)
         model = _build(config)
         find_readout(model)  # refuses others before their weights are read
         _fill(model, checkpoint, config)

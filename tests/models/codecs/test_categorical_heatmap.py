@@ -5,8 +5,9 @@ import pytest
 import torch
 from mmpose.registry import KEYPOINT_CODECS
 
+from posescope.errors import InputError
 from posescope.evaluation.oks import ks
-from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS
+from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS, CategoricalHeatmap
 
 INPUT, CELLS = (96, 128), (24, 32)
 
@@ -106,3 +107,19 @@ def test_a_batch_is_decoded_as_its_people_are():
 def test_one_person_at_a_time():
     with pytest.raises(ValueError, match='one person at a time, not 2'):
         build().encode(np.zeros((2, 17, 2)))
+
+
+def test_a_person_whose_area_nobody_measured_has_the_typical_size():
+    codec = CategoricalHeatmap((96, 128), (24, 32), person_size=40.0)
+    joints = np.full((1, 17, 2), 50.0, np.float32)
+    scale = np.array([[96.0, 128.0]])
+    unknown, none = codec.encode(joints, area=np.array([0.0]), bbox_scale=scale), codec.encode(joints)
+    np.testing.assert_array_equal(unknown['keypoint_scales'], none['keypoint_scales'])
+
+
+def test_another_number_of_joints_is_refused():
+    codec = CategoricalHeatmap((96, 128), (24, 32), person_size=40.0)
+    with pytest.raises(InputError, match='CategoricalHeatmap has sigmas of 17 joints, and there are 21'):
+        codec.encode(np.full((1, 21, 2), 50.0, np.float32))
+    with pytest.raises(InputError, match='there are 16'):
+        codec.decode(np.full((16, 32, 24), 1 / 768, np.float32))

@@ -132,3 +132,42 @@ def test_what_the_pipeline_has_to_keep_is_named():
         calibrated(HEATMAP).loss((features(),), samples)
     with pytest.raises(InputError, match="rescore='all': choose both, instance, joint, none"):
         calibrated(HEATMAP, rescore='all')
+
+
+@both
+def test_one_person_and_a_map_of_one_cell_after_both_strides(inner):
+    head = calibrated(inner).train()
+    losses = head.loss((features(people=1),), people(inner['decoder'], 1))
+    assert all(value.isfinite() for value in losses.values())
+    logits, of_person = head.branch(features(height=4, width=3, people=1), torch.rand(1, 3, 12, 8), torch.rand(1, 3))
+    assert logits.isfinite().all()
+    assert of_person.isfinite().all()
+
+
+@both
+def test_a_person_without_an_area_does_not_count(inner):
+    """There is no OKS without an area; the codec that has a typical size of its own takes that one."""
+    head, samples = calibrated(inner), people(inner['decoder'])
+    samples[1].set_metainfo({**samples[1].metainfo, 'area': np.float32(0)})
+    losses = head.loss((features(),), samples)
+    assert all(value.isfinite() for value in losses.values())
+    if inner is HEATMAP:
+        alone = head.loss((features()[:1],), samples[:1])
+        torch.testing.assert_close(losses['loss_ks'], alone['loss_ks'])
+
+
+def test_a_quick_codec_is_the_codec_that_it_quickens():
+    plain, quick = (
+        calibrated({**HEATMAP, 'decoder': {**HEATMAP['decoder'], 'type': kind}})
+        for kind in ('UDPHeatmap', 'QuickUDPHeatmap')
+    )
+    quick.load_state_dict(plain.state_dict())
+    samples, x = people(HEATMAP['decoder']), features()
+    one, other = (head.loss((x,), samples) for head in (plain, quick))
+    torch.testing.assert_close(one['loss_ks'], other['loss_ks'], rtol=0, atol=0)
+
+
+def test_sigmas_of_another_skeleton_are_refused():
+    head = calibrated(HEATMAP, sigmas=None)
+    with pytest.raises(InputError, match='has sigmas of 17 joints, and there are 3: give sigmas='):
+        head.loss((features(),), people(HEATMAP['decoder']))

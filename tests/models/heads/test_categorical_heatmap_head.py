@@ -1,10 +1,13 @@
 """The head of categorical heatmaps."""
 
 import numpy as np
+import pytest
 import torch
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
+
+from posescope.errors import InputError
 
 FLIP = [0, 2, 1]
 
@@ -89,3 +92,15 @@ def test_upscaling_lays_channels_beside_each_other():
     for joint, down, across in ((0, 0, 0), (1, 0, 1), (2, 1, 0), (2, 1, 1)):
         channel = flat[:, joint * 4 + down * 2 + across]
         assert torch.allclose(logits[:, joint, down::2, across::2], channel, atol=1e-5)
+
+
+def test_maps_of_another_size_than_the_labels_are_refused():
+    head = build(upscale=2)
+    torch.nn.init.normal_(head.final_layer.weight)
+    with pytest.raises(InputError, match=r'makes maps of 16 × 24 cells, and heatmap_size of its codec is 8 × 12'):
+        head.predict((features(),), [sample(), sample()])
+
+
+def test_maps_that_mirror_as_they_lie_are_not_shifted():
+    with pytest.raises(InputError, match='shift_heatmap=True'):
+        build().predict([(features(),)] * 2, [sample()] * 2, {'flip_test': True, 'shift_heatmap': True})

@@ -1,7 +1,9 @@
 import math
 
+import pytest
 import torch
 
+from posescope.errors import InputError
 from posescope.models.layers.sine_positions import sine_positions
 
 
@@ -26,3 +28,8 @@ def test_cells_come_row_by_row() -> None:
     assert torch.equal(codes[4:8, :4], codes[4, :4].expand(4, -1))  # one row, one code of rows
     assert torch.equal(codes[1::4, 4:], codes[1, 4:].expand(3, -1))
     assert len(torch.unique(codes, dim=0)) == 12
+
+
+def test_channels_are_a_multiple_of_four() -> None:
+    with pytest.raises(InputError, match='a multiple of 4 channels, not 90'):
+        sine_positions(3, 4, 90)

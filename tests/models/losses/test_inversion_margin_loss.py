@@ -77,3 +77,14 @@ def test_targets_of_heatmap_heads_tell_the_same_places() -> None:
     assert found.item() == pytest.approx(loss()(5 * maps, PLACES, SCALES, weights).item(), rel=1e-4)
     with pytest.raises(InputError, match='InversionMarginLoss person_size=None'):
         loss()(maps, targets, weights)
+
+
+def test_a_person_of_no_size_costs_nothing_that_is_no_number() -> None:
+    """0 / 0 where a joint is its own mirror joint."""
+    inverted = certain((0, 0), (4, 6), (1, 2))
+    assert math.isfinite(loss()(inverted, PLACES, torch.zeros(1, 3), torch.ones(1, 3)).item())
+
+
+def test_flip_indices_of_another_skeleton_are_refused() -> None:
+    with pytest.raises(InputError, match='has flip_indices of 17 joints, and there are 3'):
+        value(certain((0, 0), (1, 2), (4, 6)), flip_indices=None)

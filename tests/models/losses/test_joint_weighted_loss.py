@@ -99,3 +99,22 @@ def test_a_diagnosis_without_joints_is_refused(tmp_path):
     path.write_text('{"joints": [{"name": "nose"}]}')
     with pytest.raises(InputError, match=r'holds no gain_alone of each joint: write it with tools/diagnose.py'):
         read_headroom(path)
+
+
+@pytest.mark.parametrize('inner', ['SmoothL1Loss', 'L1Loss', 'RLELoss'])
+def test_weights_of_coordinates_have_an_axis_more(inner):
+    generator = torch.Generator().manual_seed(0)
+    outputs = [torch.rand(2, 3, 2, generator=generator) for _ in range(1 + (inner == 'RLELoss'))]  # RLE also has sigmas
+    targets, weights = torch.rand(2, 3, 2, generator=generator), torch.ones(2, 3, 1)
+    config = {'type': inner, 'use_target_weight': True}
+    torch.manual_seed(0)
+    plain = MODELS.build(config)
+    weighted = MODELS.build({'type': 'JointWeightedLoss', 'loss': config, 'weights': [2.0, 1.0, 0.0]})
+    weighted.loss.load_state_dict(plain.state_dict())
+    given = weights * torch.tensor([2.0, 1.0, 0.0])[:, None]
+    torch.testing.assert_close(weighted(*outputs, targets, weights), plain(*outputs, targets, given))
+
+
+def test_a_loss_that_reads_no_weights_is_refused():
+    with pytest.raises(InputError, match=r'JointWeightedLoss around KeypointMSELoss\(use_target_weight=False\)'):
+        MODELS.build({'type': 'JointWeightedLoss', 'loss': {**MSE, 'use_target_weight': False}, 'weights': [1.0]})

@@ -10,15 +10,29 @@ from mmpose.registry import KEYPOINT_CODECS
 from numpy.typing import NDArray
 from torch import Tensor
 
+from posescope.errors import InputError
 from posescope.models.layers.cells import gaussian_rows, product_of_rows
 
-__all__ = ['COCO_SIGMAS', 'CategoricalHeatmap']
+__all__ = ['COCO_SIGMAS', 'CategoricalHeatmap', 'check_sigmas']
 
 # https://cocodataset.org/#keypoints-eval
 COCO_SIGMAS = (
     0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089,
     0.089,
 )  # fmt: skip
+
+
+def check_sigmas(owner: Any, sigmas: Sequence[float] | NDArray[Any] | Tensor, joints: int) -> None:
+    """Refuse a spread for another number of joints.
+
+    Raises:
+        InputError: Naming the class and both numbers.
+    """
+    if len(sigmas) != joints:
+        raise InputError(
+            f'{type(owner).__name__} has sigmas of {len(sigmas)} joints, and there are {joints}: give sigmas=… of this '
+            'skeleton, one for each joint'
+        )
 
 
 @KEYPOINT_CODECS.register_module()
@@ -38,7 +52,8 @@ class CategoricalHeatmap(BaseKeypointCodec):
         input_size: Width and height of the input, pixels.
         heatmap_size: Width and height of the maps, cells.
         person_size: Typical root of a person's area in the input, pixels.
-        sigmas: Spread of each joint as in OKS; None for those of COCO's 17 joints.
+        sigmas: Spread of each joint as in OKS; None for those of COCO's 17 joints. ``tools/`` fill in those of the
+            data set's skeleton.
     """
 
     label_mapping_table = {  # noqa: RUF012  declared so by the base class
@@ -76,7 +91,7 @@ class CategoricalHeatmap(BaseKeypointCodec):
         Args:
             keypoints: (1, K, 2), x and y in input pixels.
             keypoints_visible: (1, K), greater than 0 where labelled; None if all are.
-            area: (1,) or a number, area of the person in pixels² of the picture; None for ``person_size``.
+            area: (1,) or a number, area of the person in pixels² of the picture; None or 0 for ``person_size``.
             bbox_scale: (1, 2), width and height of the crop in pixels of the picture.
 
         Returns:
@@ -87,10 +102,11 @@ class CategoricalHeatmap(BaseKeypointCodec):
             raise ValueError(f'CategoricalHeatmap encodes one person at a time, not {len(keypoints)}')
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], np.float32)
+        check_sigmas(self, self.sigmas, keypoints.shape[1])
         places = (keypoints[..., :2] + 0.5) / self.stride - 0.5
         inside = ((places >= -0.5) & (places < np.subtract(self.heatmap_size, 0.5))).all(-1)
         size = self.person_size
-        if area is not None and bbox_scale is not None:
+        if area is not None and bbox_scale is not None and np.asarray(area).reshape(-1)[0] > 0:
             zoom = self.input_size[0] / float(np.asarray(bbox_scale).reshape(-1)[0])
             size = zoom * float(np.sqrt(np.asarray(area).reshape(-1)[0]))
         return {
@@ -121,6 +137,7 @@ class CategoricalHeatmap(BaseKeypointCodec):
         Returns:
             B arrays (1, K, 2), x and y in input pixels, and B arrays (1, K) of scores, float32.
         """
+        check_sigmas(self, self.sigmas, encoded.shape[1])
         maps = encoded.float()
         height, width = maps.shape[-2:]
         scales = torch.as_tensor(2 * self.sigmas * self.person_size / self.stride[0], device=maps.device)

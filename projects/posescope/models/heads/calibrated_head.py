@@ -28,8 +28,8 @@ class CalibratedHead(WrappedHead):
     AP ranks people by their scores, and the height of a heatmap's peak is a poor guess of a person's OKS (K. Gu et al.,
     On the Calibration of Human Pose Estimation, ICML 2024). A monotone map of scores cannot mend the ranking; new
     information can. So a branch sees the features and the heatmaps and learns, by cross-entropy, the KS and OKS
-    between what the codec decodes in training and the labels. Nothing of its gradient reaches the pose: joints stay
-    where they are, and only scores change.
+    between what the codec decodes in training and the labels. Its gradient ends at the pose's maps and features: what
+    it learns changes only scores. (A training that clips the length of the whole gradient counts the branch's too.)
 
     COCO's metrics make a person's score from the joints', so with ``rescore='both'`` the logits of all KS are moved by
     one number until their mean is the OKS. For exactly that mean, the metric must not leave low joints out:

@@ -10,6 +10,8 @@ from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from posescope.errors import InputError
+
 __all__ = ['CategoricalHeatmapHead']
 
 
@@ -67,6 +69,10 @@ class CategoricalHeatmapHead(HeatmapHead):
             ``output_heatmaps`` also B ``PixelData`` with ``heatmaps`` (K, H, W), each of which sums to one.
         """
         test_cfg = test_cfg or {}
+        if test_cfg.get('shift_heatmap', False):
+            raise InputError(
+                'CategoricalHeatmapHead with test_cfg.shift_heatmap=True: its maps mirror onto each other as they lie'
+            )
         if test_cfg.get('flip_test', False):
             maps, mirrored = (self._probabilities(each) for each in feats)
             flip_indices = batch_data_samples[0].metainfo['flip_indices']
@@ -79,8 +85,18 @@ class CategoricalHeatmapHead(HeatmapHead):
         return predictions
 
     def _probabilities(self, feats: Any) -> Tensor:
-        logits = self.forward(feats).float()
+        logits = self._logits(feats)
         return logits.flatten(2).softmax(-1).view_as(logits)
+
+    def _logits(self, feats: Any) -> Tensor:
+        logits = self.forward(feats).float()
+        made, asked = tuple(logits.shape[:-3:-1]), tuple(getattr(self.decoder, 'heatmap_size', ()))
+        if asked and made != asked:
+            raise InputError(
+                f'CategoricalHeatmapHead makes maps of {made[0]} × {made[1]} cells, and heatmap_size of its codec is '
+                f'{asked[0]} × {asked[1]}: labels would lie elsewhere (see upscale, deconv_out_channels, input_size)'
+            )
+        return logits
 
     def loss(
         self, feats: Any, batch_data_samples: list[Any], train_cfg: dict[str, Any] | None = None
@@ -95,7 +111,7 @@ class CategoricalHeatmapHead(HeatmapHead):
         Returns:
             ``loss_kpt`` and, if there is one, ``loss_oks``.
         """
-        logits = self.forward(feats).float()
+        logits = self._logits(feats)
         labels = [sample.gt_instance_labels for sample in batch_data_samples]
         places, scales, weights = (
             torch.cat([label[name] for label in labels]).to(logits)

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from mmpose.codecs import UDPHeatmap
 from torch import Tensor
 
 from posescope.errors import InputError
-from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS
+from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS, check_sigmas
 
 __all__ = ['JointTruths', 'joint_truths', 'places_in_input']
 
@@ -68,10 +69,13 @@ def joint_truths(
         )
     meta = [sample.metainfo for sample in samples]
     places = torch.as_tensor(np.concatenate([each['transformed_keypoints'][..., :2] for each in meta]))
-    roots = [
-        decoder.input_size[0] / np.ravel(each['input_scale'])[0] * np.sqrt(np.ravel(each['area'])[0]) for each in meta
-    ]
     spread = 2 * np.asarray(COCO_SIGMAS if sigmas is None else sigmas)
+    check_sigmas(decoder, spread, places.shape[1])
+    areas = np.array([np.ravel(each['area'])[0] for each in meta], float)
+    zooms = np.array([decoder.input_size[0] / np.ravel(each['input_scale'])[0] for each in meta], float)
+    # Where nobody measured an area there is no OKS, so such a person's joints do not count.
+    labelled = labelled * torch.as_tensor(areas > 0, device=device)[:, None]
+    roots = zooms * np.sqrt(np.where(areas > 0, areas, 1.0))
     scales = torch.as_tensor(np.outer(roots, spread))
     return JointTruths(places.float().to(device), scales.float().to(device), labelled)
 
@@ -82,6 +86,8 @@ def places_in_input(decoder: Any, instances: Sequence[Any], device: torch.device
     MMPose's UDP codec spreads the pixels' centres over the whole width; they are put back to 0 … width - 1.
     """
     places = np.concatenate([np.asarray(each.keypoints)[..., :2] for each in instances])
-    if type(decoder).__name__ == 'UDPHeatmap':
+    while hasattr(decoder, 'codec'):  # one around another
+        decoder = decoder.codec
+    if isinstance(decoder, UDPHeatmap):
         places = places * np.subtract(decoder.input_size, 1) / decoder.input_size
     return torch.as_tensor(places, dtype=torch.float32, device=device)

@@ -1,5 +1,7 @@
 """How good a prediction will turn out, from the features and heatmaps that it came from."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
@@ -27,7 +29,8 @@ class QualityBranch(BaseModule):
 
     def __init__(self, in_channels: int, joints: int, hidden_channels: int) -> None:
         super().__init__()
-        norm = {'type': 'BN'}
+        # Over groups, as a batch may hold one person, and the map one cell.
+        norm = {'type': 'GN', 'num_groups': math.gcd(hidden_channels, max(1, hidden_channels // 8))}
         self.convs = nn.Sequential(
             ConvModule(in_channels + joints, hidden_channels, 3, stride=2, padding=1, norm_cfg=norm),
             ConvModule(hidden_channels, hidden_channels, 3, stride=2, padding=1, norm_cfg=norm),

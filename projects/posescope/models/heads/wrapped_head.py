@@ -92,7 +92,7 @@ def maps_computed_by(head: Any) -> Iterator[list[Tensor]]:
         yield computed
     finally:
         if before is None:
-            del head.forward
+            head.__dict__.pop('forward', None)
         else:
             head.forward = before
 

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from posescope.errors import InputError
+
 __all__ = ['sine_positions']
 
 TEMPERATURE = 10_000.0
@@ -26,7 +28,12 @@ def sine_positions(height: int, width: int, channels: int) -> Tensor:
 
     Returns:
         (height · width, channels) float32.
+
+    Raises:
+        InputError: The number of channels is no multiple of 4.
     """
+    if channels % 4:
+        raise InputError(f'places are encoded with a multiple of 4 channels, not {channels}: see embed_channels')
     waves = TEMPERATURE ** (-4 * torch.arange(channels // 4, dtype=torch.float32) / channels)
     rows, columns = (
         2 * math.pi * torch.arange(1, length + 1, dtype=torch.float32)[:, None] / length * waves

@@ -6,6 +6,7 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from posescope.errors import InputError
 from posescope.models.losses.joint_labels import (
     COCO_FLIP_INDICES,
     probabilities,
@@ -71,6 +72,12 @@ class InversionMarginLoss(nn.Module):
             A number from 0 to ``loss_weight * (1 + margin)``; 0 if no joint counts.
         """
         places, scales, weights = read_labels(labels, self.scales, self)
+        if len(self.flip_indices) != places.shape[1]:
+            raise InputError(
+                f'InversionMarginLoss has flip_indices of {len(self.flip_indices)} joints, and there are '
+                f'{places.shape[1]}: give flip_indices=… of this skeleton, for each joint its mirror joint'
+            )
+        scales = scales.clamp(min=1e-6)  # of a person without an area
         mirrored = places[:, self.flip_indices]
         p = probabilities(maps, self.beta)
         size = int(maps.shape[2]), int(maps.shape[3])

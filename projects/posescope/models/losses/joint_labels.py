@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from posescope.errors import InputError
-from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS
+from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS, check_sigmas
 from posescope.models.layers.cells import gaussian_rows, product_of_rows
 from posescope.models.layers.gaussian_places import gaussian_places
 
@@ -60,6 +60,7 @@ def read_labels(labels: Sequence[Tensor], scales: Tensor | None, loss: Any) -> J
             f'{type(loss).__name__} person_size=None: with {targets.shape[1]} target maps, from which no area can be '
             "read, give the root of a typical person's area in cells of the map"
         )
+    check_sigmas(loss, scales, targets.shape[1])
     return JointLabels(gaussian_places(targets.float()), scales.to(targets).expand(len(targets), -1), weights)
 
 

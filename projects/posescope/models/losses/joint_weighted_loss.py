@@ -28,7 +28,7 @@ class JointWeightedLoss(nn.Module):
     The file is read when the loss is first computed, so that a model can be tested where it is not.
 
     Args:
-        loss: Config of the loss; the last of its labels has to be target weights (B, K).
+        loss: Config of the loss; the last of its labels has to be target weights, (B, K) or (B, K, 1).
         diagnosis: A ``diagnosis.json``; None for ``weights``.
         weights: (K,) to use as they are; None for ``diagnosis``, or for all 1 until :meth:`set_joint_weights`.
         kinds: Kinds of error that count as headroom; None for all of them.
@@ -36,7 +36,7 @@ class JointWeightedLoss(nn.Module):
         permute: A seed with which the weights are dealt to other joints, as a placebo; None to leave them.
 
     Raises:
-        InputError: Both ``diagnosis`` and ``weights`` are given.
+        InputError: Both ``diagnosis`` and ``weights`` are given, or the loss reads no target weights.
     """
 
     joint_weights: Tensor
@@ -54,6 +54,11 @@ class JointWeightedLoss(nn.Module):
         if diagnosis is not None and weights is not None:
             raise InputError('JointWeightedLoss takes diagnosis or weights, not both')
         self.loss = MODELS.build(loss)
+        if getattr(self.loss, 'use_target_weight', True) is False:
+            raise InputError(
+                f'JointWeightedLoss around {type(self.loss).__name__}(use_target_weight=False), which reads no '
+                'weights: say use_target_weight=True'
+            )
         self.diagnosis = None if diagnosis is None else Path(diagnosis)
         self.kinds, self.strength, self.permute = kinds, strength, permute
         # What the config says is not for a checkpoint to overrule: a run may start from one with other weights.
@@ -78,7 +83,7 @@ class JointWeightedLoss(nn.Module):
         self.diagnosis = None
 
     def forward(self, maps: Tensor, *labels: Tensor) -> Tensor:
-        """Compute the loss of maps (B, K, H, W); the last of its labels is target weights (B, K)."""
+        """Compute the loss of what a head gives, (B, K, …); the last of its labels is target weights (B, K, …)."""
         if self.diagnosis is not None:
             headroom = read_headroom(self.diagnosis, self.kinds)
             self.set_joint_weights(headroom_weights(list(headroom.values()), self.strength))
@@ -88,6 +93,8 @@ class JointWeightedLoss(nn.Module):
                 f'JointWeightedLoss has {len(self.joint_weights)} weights, and the model {target_weights.shape[1]} '
                 'joints: take the diagnosis of a model of this skeleton'
             )
-        weighted = target_weights * self.joint_weights.to(target_weights) if len(self.joint_weights) else target_weights
-        value: Tensor = self.loss(maps, *others, weighted)
+        if len(self.joint_weights):
+            of_joints = self.joint_weights.to(target_weights)
+            target_weights = target_weights * of_joints.view(1, -1, *[1] * (target_weights.ndim - 2))
+        value: Tensor = self.loss(maps, *others, target_weights)
         return value
