@@ -31,6 +31,7 @@ from posescope.evaluation.calibration import (
 from posescope.evaluation.coco_metric import CocoKeypointMetric
 from posescope.evaluation.detections import Detections
 from posescope.evaluation.diagnosis.skeleton import Skeleton, find_skeleton
+from posescope.evaluation.oks import require_sigmas
 from posescope.evaluation.people import People, people_from_coco
 from posescope.evaluation.prediction_files import DUMP_SUFFIXES, evaluate_dump, metric_options, read_detections
 from posescope.evaluation.ranking import Ranking, instance_scores, rank_by
@@ -78,14 +79,17 @@ def read_subject(args: argparse.Namespace) -> Subject:
     """
     content = read_json(args.annotations, 'annotation file')
     check_annotations(content, args.annotations)
-    require_people(content, args.annotations)
     if not content.get('categories'):
         raise InputError(f'{args.annotations} lists no categories, so COCO evaluates nobody')
     names = joint_names(content['categories'])
     of_skeleton = {'config': args.config, 'metainfo': args.metainfo, 'sigmas': args.sigmas}
     skeleton = find_skeleton(args.annotations, names, **of_skeleton)
+    told = {'sigmas': skeleton.sigmas, 'num_keypoints': len(skeleton.joints)}
+    require_sigmas({'dataset_name': args.metainfo or args.config, **told}, '--sigmas S S … gives them')
     options = options_of_metric(args)
-    people = people_from_coco(content, use_area=options.get('use_area', True), joints=len(skeleton.joints))
+    use_area, iou_type = options.get('use_area', True), options.get('iou_type', 'keypoints')
+    require_people(content, args.annotations, ['bbox', *['area'] * use_area, 'category_id'])
+    people = people_from_coco(content, iou_type, use_area=use_area, joints=len(skeleton.joints))
     found, wanted = people.keypoints.shape[1], len(skeleton.joints)
     if found != wanted:
         raise InputError(
@@ -98,7 +102,7 @@ def read_subject(args: argparse.Namespace) -> Subject:
         return Subject(*evaluated, skeleton.sigmas, skeleton.joints)
     if suffix != '.json':
         raise InputError(f'{args.detections}: detections are a .json file or a dump ({", ".join(DUMP_SUFFIXES)})')
-    detections = read_detections(args.detections, people)
+    detections = read_detections(args.detections, people, iou_type)
     return Subject(people, detections, None, skeleton.sigmas, skeleton.joints)
 
 
@@ -166,18 +170,19 @@ def print_tables(found: Answer) -> None:
     rows = [(name, _ranking_cells(ranking)) for name, ranking in found.rankings.items()]
     console.print(_table('ranking: what an order of the same detections is worth', columns, rows))
     for sentence in notes(found):
-        console.print(sentence)
+        console.print(sentence, markup=False)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[tuple[str, Mapping[str, str]]]) -> Any:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table('score', title=title, box=box.SIMPLE, pad_edge=False)
     for column in columns:
         table.add_column(column, justify='right', no_wrap=True)
     for name, cells in rows:
-        table.add_row(name, *(cells.get(column, '–') for column in columns))
+        table.add_row(escape(name), *(escape(cells.get(column, '–')) for column in columns))
     return table
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -25,7 +26,7 @@ from posescope.evaluation.average_precision import STATISTICS
 from posescope.evaluation.comparison import MARGIN, Comparison, compare_models, judge
 from posescope.evaluation.matches_file import load_matches
 from posescope.evaluation.matching import Matches
-from posescope.evaluation.same_people import check_same
+from posescope.evaluation.same_people import check_same, check_same_measure
 from posescope.evaluation.seeds import compare_runs
 
 DESCRIPTION = """\
@@ -121,14 +122,16 @@ def read_units(path: Path, matches: Matches) -> NDArray[np.str_]:
 def compare(args: argparse.Namespace, console: Console) -> list[list[Comparison]]:
     """Load, measure and judge; for each --with one list with an entry for each statistic."""
     groups = [args.ours, *args.controls]
-    loaded = {path: load_matches(path).matches for paths in groups for path in paths}
+    files = {path: load_matches(path) for paths in groups for path in paths}
+    loaded = {path: file.matches for path, file in files.items()}
     check_same(list(loaded.values()), [str(path) for path in loaded])
+    check_same_measure([file.meta for file in files.values()], [str(path) for path in files])
     ours, *controls = [[loaded[path] for path in paths] for paths in groups]
     units = None if args.units is None else read_units(args.units, ours[0])
     found = []
     for name, theirs in zip(args.name, controls, strict=True):
         show = functools.partial(
-            track, description=name, console=console, transient=True, disable=not console.is_terminal
+            track, description=escape(name), console=console, transient=True, disable=not console.is_terminal
         )
         given = (name, args.margin, args.resamples, args.seed, units, show)
         if len(ours) == len(theirs) == 1:
@@ -163,7 +166,8 @@ def table(comparisons: Sequence[Comparison]) -> Table:
     first = comparisons[0]
     seeds = 'two models as they are' if first.seeds is None else f'{first.seeds[0]} and {first.seeds[1]} seeds'
     shown = Table(
-        title=f'against {first.name}: {first.units} images or scenes with people, {seeds}', title_justify='left'
+        title=escape(f'against {first.name}: {first.units} images or scenes with people, {seeds}'),
+        title_justify='left',
     )
     for heading in ('', 'ours', 'theirs', 'difference', '95 % interval', 'p', 'p equal'):
         shown.add_column(heading, justify='right' if heading else 'left', no_wrap=True)
@@ -240,7 +244,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for group in groups:
         console.print(table(group))
     for line in notes(groups, args.declare, args.margin):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 0
 
 

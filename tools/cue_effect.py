@@ -32,6 +32,25 @@ prediction goes when the cue changes sides: 0 for a model that does not care, 1 
 """
 
 
+def kind_of(step: dict[str, Any]) -> str:
+    """Name of a transform's type, without the scope."""
+    kind = step['type']
+    return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__
+
+
+def look_of_cue(cfg: Any, args: argparse.Namespace) -> dict[str, Any]:
+    """Seed and colour: those that were typed, else those of the cue that the config trains or tests with."""
+    planted: dict[str, Any] = {}
+    for name in ('train_dataloader', 'test_dataloader'):
+        dataset = (cfg.get(name) or {}).get('dataset') or {}
+        for step in dataset.get('pipeline') or []:
+            if not planted and kind_of(step) == 'PlantCue' and step.get('cue') == args.cue:
+                planted = step
+    seed = planted.get('seed', 0) if args.seed is None else args.seed
+    colour = args.colour or (planted.get('colour') if args.seed is None else None)
+    return {'seed': seed, **({'colour': tuple(colour)} if colour else {})}
+
+
 def test_twins(args: argparse.Namespace, side: str) -> MeanOKS:
     """Test on one set of twins.
 
@@ -41,12 +60,16 @@ def test_twins(args: argparse.Namespace, side: str) -> MeanOKS:
     options = ['--work-dir', str(args.work_dir / side)] + (['--coco', *args.coco] if args.coco else [])
     cfg = test_config(parse(test_parser(), [args.config, args.checkpoint, *options]))
     dataset = cfg.test_dataloader.dataset
-    steps = [step for step in dataset.pipeline if step['type'] != 'PlantCue']
-    names = [step['type'] for step in steps]
-    if 'LoadImage' not in names:
+    if 'pipeline' not in dataset:
+        raise InputError(f'config {args.config} does not test on one data set; --coco names one')
+    # The mirrored picture has its cue on the other side, so their mean would follow neither.
+    cfg.model.setdefault('test_cfg', {})['flip_test'] = False
+    steps = [step for step in dataset.pipeline if kind_of(step) != 'PlantCue']
+    names = [kind_of(step) for step in steps]
+    loading = next((i for i, name in enumerate(names) if name in ('LoadImage', 'CachedImage')), None)
+    if loading is None:
         raise InputError(f'the test pipeline of {args.config} has no LoadImage, after which a cue could be planted')
-    cue = {'type': 'PlantCue', 'cue': args.cue, 'side': side, 'seed': args.seed}
-    steps.insert(names.index('LoadImage') + 1, cue)
+    steps.insert(loading + 1, {'type': 'PlantCue', 'cue': args.cue, 'side': side, **look_of_cue(cfg, args)})
     dataset.pipeline = steps
     cfg.test_evaluator = [{'type': 'MeanOKS', 'min_joints': 1}]
     runner = build_runner(cfg)
@@ -92,12 +115,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('checkpoint')
     parser.add_argument('--cue', default='band', help='band, leg or ball, default %(default)s')
     parser.add_argument('--coco', nargs=2, metavar=('ANN.json', 'IMAGE_DIR'), help='rendered people to test on')
-    parser.add_argument('--seed', type=int, default=0, help="the cue's seed, which chooses its colour, default 0")
+    parser.add_argument(
+        '--seed', type=int, help="the cue's, which chooses its colour; default: the config's cue's, or 0"
+    )
+    parser.add_argument(
+        '--colour', type=int, nargs=3, metavar=('R', 'G', 'B'), help="default: that of the config's cue, or by the seed"
+    )
     parser.add_argument('--out', type=Path, help='also write what was measured to this JSON file')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/cue_effect'), help='logs, default %(default)s')
     args = parser.parse_args(argv)
     tested = {side: test_twins(args, side) for side in SIDES}
-    found = effects(tested, args.seed)
+    found = effects(tested, args.seed or 0)
     means = {side: float(np.mean(list(metric.similarities.values()))) for side, metric in tested.items()}
     print('\nmean OKS: ' + ', '.join(f'{side} {mean:.3f}' for side, mean in means.items()))
     print('\n| joint | people | follows the cue | 95 % interval | moved, √area |\n|---|---:|---:|---:|---:|')

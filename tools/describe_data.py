@@ -35,6 +35,7 @@ def draw_pipeline(config: str, annotations: Path, images: Path, sample: int, out
     from mmengine.registry import DefaultScope
     from mmpose.registry import DATASETS
 
+    from posescope.engine.preflight import fit_data_set
     from posescope.report.preprocessing import draw_steps, run_steps
 
     cfg = load_config(config)
@@ -45,13 +46,15 @@ def draw_pipeline(config: str, annotations: Path, images: Path, sample: int, out
         ann_file=str(annotations.absolute()), data_root='', data_prefix={'img': str(images.absolute())}
     )
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpose')):
+        fit_data_set(dataset_config, out.parent)  # joints by name, as a training does
         dataset = DATASETS.build(dataset_config)
     if not 0 <= sample < len(dataset):
         raise InputError(f'--sample {sample}: {annotations} gives samples 0 to {len(dataset) - 1}')
     np.random.seed(sample)  # noqa: NPY002  MMPose's transforms draw from it
     transforms = [step for step in dataset.pipeline.transforms if type(step).__name__ != 'PackPoseInputs']
     with replacing(out) as unfinished:
-        draw_steps(run_steps(transforms, dataset.get_data_info(sample))).savefig(unfinished, format='png', dpi=110)
+        given = {**dataset.get_data_info(sample), 'dataset': dataset}  # as MMPose hands it to a pipeline
+        draw_steps(run_steps(transforms, given)).savefig(unfinished, format='png', dpi=110)
 
 
 @command
@@ -73,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     content = read_json(args.annotations, 'annotation file')
     check_annotations(content, args.annotations)
-    require_people(content, args.annotations)
+    require_people(content, args.annotations, fields=())
     require_images(content, args.images, args.annotations)
 
     from posescope.report.data_statistics import draw_statistics, visibility_table

@@ -17,6 +17,7 @@ from posescope.evaluation.bootstrap import Progress
 from posescope.evaluation.diagnosis import Diagnosis, PoseDiagnosis, diagnose
 from posescope.evaluation.diagnosis.diagnosis_content import write
 from posescope.evaluation.diagnosis.skeleton import Skeleton, find_skeleton
+from posescope.evaluation.oks import require_sigmas
 from posescope.evaluation.people import people_from_coco
 from posescope.evaluation.prediction_files import DUMP_SUFFIXES, evaluate_dump, metric_options, read_detections
 
@@ -37,7 +38,7 @@ With --config, people are scored and doubles dropped as in that test, otherwise 
 COCO's 17 joints are known by their names. Other skeletons come from a config, from a metainfo, or from the names of
 joints in the annotations and a spread for each:
 
-  tools/diagnose.py hands.json detections.json --metainfo onehand10k
+  tools/diagnose.py hands.json detections.json --metainfo coco_wholebody_hand
   tools/diagnose.py animals.json detections.json --sigmas 0.03 0.05 0.05 0.09 0.09
 """
 MANY = 2000
@@ -120,9 +121,10 @@ def diagnose_json(
     Raises:
         InputError: The file is missing, broken, or does not fit the annotations.
     """
-    use_area = options_of_metric(args).get('use_area', True)
-    people = people_from_coco(content, use_area=use_area, joints=len(skeleton.joints))
-    detections = read_detections(args.detections, people)
+    options = options_of_metric(args)
+    use_area, iou_type = options.get('use_area', True), options.get('iou_type', 'keypoints')
+    people = people_from_coco(content, iou_type, use_area=use_area, joints=len(skeleton.joints))
+    detections = read_detections(args.detections, people, iou_type)
     of_joints = skeleton.sigmas, skeleton.flip_indices, skeleton.joints
     return diagnose(content, people, detections, *of_joints, legacy=args.legacy, progress=progress)
 
@@ -161,12 +163,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     content = read_json(args.annotations, 'annotation file')
     check_annotations(content, args.annotations)
-    require_people(content, args.annotations)
     if not content.get('categories'):
         raise InputError(f'{args.annotations} lists no categories, so COCO evaluates nobody')
     names = joint_names(content['categories'])
     of_skeleton = {'config': args.config, 'metainfo': args.metainfo, 'sigmas': args.sigmas}
     skeleton = find_skeleton(args.annotations, names, **of_skeleton)
+    told = {'sigmas': skeleton.sigmas, 'num_keypoints': len(skeleton.joints)}
+    require_sigmas({'dataset_name': args.metainfo or args.config, **told}, '--sigmas S S … gives them')
+    area = ['area'] if options_of_metric(args).get('use_area', True) else []
+    require_people(content, args.annotations, ['bbox', *area, 'category_id'])
     progress = show_progress if len(content['annotations']) >= MANY else None
     suffix = args.detections.suffix.lower()
     if suffix in DUMP_SUFFIXES:

@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         ) from None
     names = [meta['keypoint_id2name'][index] for index in range(meta['num_keypoints'])]
     people = spread(people_of_dump(samples, meta['sigmas']), args.num)
+    if not people:
+        raise InputError(f'nobody in {args.dump} has labelled joints')
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(args.out) as unfinished:
         draw(people, meta['skeleton_links'], names).savefig(unfinished, format='png', dpi=130)

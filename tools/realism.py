@@ -15,6 +15,7 @@ from posescope.engine.launch import build_runner
 from posescope.engine.options import parse, test_parser
 from posescope.errors import InputError
 from posescope.evaluation import MeanOKS
+from posescope.evaluation.model_cost import input_size_of
 from posescope.evaluation.strata import table
 
 DESCRIPTION = """\
@@ -37,10 +38,12 @@ def similarities(
         OKS of each person with at least five labelled joints, by (image id, annotation id).
 
     Raises:
-        InputError: Config, checkpoint or data are wrong, or nobody has enough labelled joints.
+        InputError: Config, checkpoint or data are wrong, the model is not top-down, or nobody has enough labelled
+            joints.
     """
     options = ['--coco', str(annotations), str(images), '--work-dir', str(work_dir)]
     cfg = test_config(parse(test_parser(), [config, checkpoint, *options]))
+    input_size_of(cfg, config)  # who is no top-down model does not predict from people's boxes
     cfg.test_evaluator = [{'type': 'MeanOKS'}]
     runner = build_runner(cfg)
     runner.test()

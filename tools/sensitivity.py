@@ -201,6 +201,7 @@ def print_table(found: Findings) -> None:
     """Print a line for each test to the terminal."""
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
@@ -218,12 +219,12 @@ def print_table(found: Findings) -> None:
         rows.append(('detected boxes', found.boxes[1]))
     unchanged = {'AP': _value(found.plain.ap), 'OKS': _value(found.plain.oks), 'ΔOKS': f'OKS {_value(found.plain.oks)}'}
     for name, cells in [('none', unchanged), *((name, _cells(point, found.joints)) for name, point in rows)]:
-        table.add_row(name, *(cells.get(column, '') for column in columns))
+        table.add_row(name, *(escape(cells.get(column, '')) for column in columns))
     console.print(table)
     if found.mirror is not None:
-        _print_mirror(found, console.print)
+        _print_mirror(found, lambda text: console.print(text, markup=False))
     if found.note():
-        console.print(found.note())
+        console.print(found.note(), markup=False)
 
 
 def _cells(point: Point, joints: Sequence[str]) -> dict[str, str]:

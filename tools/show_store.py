@@ -108,14 +108,22 @@ def _words(reduction: Mapping[str, Any]) -> Iterator[str]:
 
 
 def find(store: Store, person: str) -> Person:
-    """Find a person by what was typed."""
+    """Find a person by what was typed: ids as the store has them, or numbers written otherwise."""
+    for image_id, ann_id in store.samples.keys:
+        if person == f'{image_id},{ann_id}':
+            return store.person(image_id, ann_id)
+    for image_id, _ in store.samples.keys:
+        if person == str(image_id):
+            return store.person(image_id)
     image, _, annotation = person.partition(',')
-    ids = [_number(image), *([_number(annotation)] if annotation else [])]
-    return store.person(*ids)
+    return store.person(_number(image), _number(annotation) if annotation else None)
 
 
 def _number(identity: str) -> int | str:
-    return int(identity) if identity.lstrip('-').isdigit() else identity
+    try:
+        return int(identity)
+    except ValueError:
+        return identity
 
 
 def crop_of(store: Store, person: Person, photograph: bool) -> Crop:

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_data(cfg, ('test',), Path(cfg.work_dir))
     add_diagnosis(cfg, Path(cfg.work_dir))
     runner = build_runner(cfg)
-    runner.register_hook(MetricsFileHook(Path(runner.work_dir) / 'metrics.json', args.out), 'LOWEST')
+    runner.register_hook(MetricsFileHook(Path(runner.work_dir) / 'metrics.json', args.out), 'LOW')
     runner.test()
     if is_main_process():
         print_summary(runner.test_evaluator.metrics)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from posescope.data.annotation_checks import check_annotations, require_people
+from posescope.data.annotation_checks import (
+    check_annotations,
+    check_for_data_set,
+    require_people,
+    without_jointless,
+)
 from posescope.errors import InputError
 
 PERSON = {
@@ -18,6 +23,15 @@ RIGHT = {
     'annotations': [PERSON, {**PERSON, 'id': 1}],
     'categories': [{'id': 1, 'keypoints': ['a', 'b']}],
 }
+
+
+PATH = Path('x.json')
+
+
+def right() -> dict:
+    content = copy.deepcopy(RIGHT)
+    content['images'][0].update(width=9, height=9)
+    return content
 
 
 def test_a_right_file_passes() -> None:
@@ -41,7 +55,9 @@ def test_a_right_file_passes() -> None:
         (lambda c: c['annotations'][0].update(bbox=[0, 0, 4]), r'annotations\[0\] has a wrong bbox'),
         (lambda c: c['annotations'][0].update(bbox='1,2,3,4'), 'wrong bbox'),
         (lambda c: c['annotations'][0].update(area=math.inf), 'wrong area: inf'),
-        (lambda c: c['annotations'][0].update(keypoints=None), 'wrong keypoints'),
+        (lambda c: c['annotations'][0].update(keypoints={}), 'wrong keypoints'),
+        (lambda c: c['annotations'][0].update(id=1.5), r'has a wrong id: 1\.5; it takes a whole number'),
+        (lambda c: c['annotations'][0].update(area=10**400), 'wrong area'),
         (lambda c: c['annotations'][0].update(keypoints=[1, 2]), 'wrong keypoints'),
         (lambda c: c['annotations'][0].update(keypoints=[math.nan, 2, 2, 0, 0, 0]), 'wrong keypoints'),
         (lambda c: [p.update(bbox=[]) for p in c['annotations']], r'\(2 of 2 entries are wrong\)'),
@@ -74,3 +90,41 @@ def test_people(change: Callable, words: str) -> None:
     change(content)
     with pytest.raises(InputError, match=words):
         require_people(content, Path('x.json'))
+
+
+def test_annotations_without_joints_are_nobody() -> None:
+    """A region of a crowd, and a dog."""
+    content = right()
+    extra = [{'id': 90, 'image_id': 7, 'iscrowd': 1, 'bbox': [0, 0, 9, 9]}, {'id': 91, 'image_id': 7, 'keypoints': []}]
+    content['annotations'] += extra
+    check_annotations(content, PATH)
+    require_people(content, PATH)
+    assert without_jointless(content)['annotations'] == right()['annotations']
+    assert without_jointless(right()) == right()
+
+
+def test_an_area_is_needed_where_it_is_read() -> None:
+    content = right()
+    for person in content['annotations']:
+        del person['area']
+    with pytest.raises(InputError, match=r'annotations\[0\] lacks area, which the evaluation needs; use_area=False'):
+        require_people(content, PATH)
+    require_people(content, PATH, ['bbox', 'category_id'])
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (lambda c: c['images'][0].update(id='one'), r"images\[0\] has the id 'one'; MMPose's data sets need whole"),
+        (lambda c: c['images'][0].pop('width'), r'images\[0\] lacks width, which'),
+        (lambda c: c['annotations'][0].pop('category_id'), r'annotations\[0\] lacks category_id'),
+    ],
+)
+def test_what_data_sets_of_mmpose_need(change: Callable, words: str) -> None:
+    content = right()
+    check_for_data_set(content, PATH)
+    change(content)
+    if content['images'][0]['id'] == 'one':
+        content['annotations'] = []
+    with pytest.raises(InputError, match=words):
+        check_for_data_set(content, PATH)

@@ -1,8 +1,11 @@
 """Whatever is typed wrong ends in one clear line and an exit status other than 0."""
 
+import functools
 import json
 import pickle
 import re
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -104,6 +107,50 @@ def test_checkpoint_to_resume_from(trained: dict, line: object, tmp_path: Path) 
     for content in (None, [1], {3: torch.zeros(1)}):
         torch.save({**checkpoint, 'state_dict': content}, tmp_path / 'odd.pth')
         assert 'odd.pth holds' in line(run_test, trained['config'], tmp_path / 'odd.pth', '--work-dir', tmp_path / 'w')
+
+
+def test_the_best_checkpoint_is_none_to_resume_from(trained: dict, line: object, tmp_path: Path) -> None:
+    """It has neither optimiser nor schedules."""
+    content = torch.load(trained['checkpoint'])
+    best = tmp_path / 'best_coco_AP_epoch_1.pth'
+    torch.save({key: content[key] for key in ('meta', 'state_dict', 'message_hub')}, best)
+    text = line(run_train, trained['config'], '--work-dir', tmp_path / 'w', '--resume', best)
+    assert 'holds no optimizer and no param_schedulers, not where a run stopped: resume from an epoch_*.pth' in text
+
+
+def test_a_checkpoint_that_is_fetched_is_checked_as_files_are(
+    trained: dict, line: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    monkeypatch.chdir(tmp_path)
+    torch.save({'state_dict': _Hostile()}, tmp_path / 'hostile.pth')
+    torch.save({'state_dict': {'a.weight': torch.ones(2)}}, tmp_path / 'other.pth')
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f'http://127.0.0.1:{server.server_port}'
+        options = ['--work-dir', tmp_path / 'w']
+        assert 'holds more than weights' in line(run_test, trained['config'], f'{url}/hostile.pth', *options)
+        assert not (tmp_path / 'hostile-was-here').exists()
+        text = line(run_test, trained['config'], f'{url}/other.pth', *options)
+        assert 'other.pth holds weights of another architecture' in text
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        ("default_hooks['checkpoint']['save_best'] = 'coco/AB'", "save_best='coco/AB': the validation reports no such"),
+        ("train_dataloader.pop('sampler')\ntrain_dataloader['_delete_'] = True", 'train_dataloader lacks sampler'),
+        (
+            "train_dataloader['dataset']['metainfo'] = dict(from_file='configs/nowhere.py')",
+            'metainfo of CocoDataset: The metainfo config file "configs/nowhere.py" does not exist',
+        ),
+    ],
+)
+def test_what_a_training_needs(trained: dict, line: object, tmp_path: Path, more: str, message: str) -> None:
+    config = write_small_config(tmp_path / 'small.py', trained['annotations'].parent, epochs=1, more='\n' + more)
+    assert message in line(run_train, config, '--work-dir', tmp_path / 'w')
 
 
 @pytest.mark.parametrize(

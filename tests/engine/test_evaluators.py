@@ -50,6 +50,33 @@ def test_several_data_sets_write_no_file_over_another(tmp_path):
     assert added(both, tmp_path) == both
 
 
+def test_whole_bodies_have_intervals_beside_mmposes_numbers(tmp_path):
+    theirs = {'type': 'CocoWholeBodyMetric', 'ann_file': 'a.json', 'use_area': False, 'outfile_prefix': 'x'}
+    assert added(theirs, tmp_path) == [
+        theirs,
+        {
+            'type': 'CocoKeypointMetric', 'ann_file': 'a.json', 'use_area': False, 'prefix': 'wholebody',
+            'iou_type': 'keypoints_wholebody', 'resamples': RESAMPLES, 'out_dir': str(tmp_path),
+        },
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('evaluators', 'number'),
+    [
+        ([{'type': 'PCKAccuracy'}], 'no'),
+        ([{'type': 'CocoWholeBodyMetric', 'format_only': True, 'outfile_prefix': 'x'}], 'no'),
+        ([{'type': 'CocoWholeBodyMetric', 'prefix': 'a'}, {'type': 'CocoWholeBodyMetric', 'prefix': 'b'}], '2'),
+        ([{'type': 'CocoMetric', 'prefix': 'a'}, {'type': 'CocoMetric', 'prefix': 'b'}], '2'),
+    ],
+)
+def test_what_a_test_lacks_is_said(evaluators, number, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('posescope.engine.evaluators.print_log', lambda text, *_: said.append(text))
+    assert added(evaluators, tmp_path) == evaluators
+    assert [text.split(': ')[1] for text in said] == [f'the test has {number} metrics of COCO keypoints, it takes one']
+
+
 def test_classes_and_other_metrics():
     others = [{'type': 'CocoWholeBodyMetric'}, {'type': 'PCKAccuracy'}, {'type': CocoMetric}]
     assert [one['type'] for one in use_array_metric(others)] == [

@@ -8,7 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
+from mmengine.optim import AmpOptimWrapper
 
+from posescope.engine.launch import adapt
+from posescope.errors import InputError
 from tests.drawn_people import write_drawn_coco
 from tests.engine.runs import ROOT, logged
 from tests.small_config import write_small_config
@@ -65,3 +70,20 @@ def test_scripts_say_how_they_are_used(script: str) -> None:
     done = subprocess.run([ROOT / 'tools' / script], capture_output=True, text=True)
     assert done.returncode == 2
     assert 'usage:' in done.stderr
+
+
+def test_types_are_known_however_a_config_gives_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('posescope.engine.launch.get_device', lambda: 'cpu')
+    for kind in ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook):
+        cfg = Config({'default_hooks': {}, 'optim_wrapper': {'type': AmpOptimWrapper, 'loss_scale': 'dynamic'}})
+        cfg.default_hooks.checkpoint = {'type': kind, 'interval': 2}
+        adapt(cfg)
+        assert cfg.default_hooks.checkpoint.type == 'mmpose.AtomicCheckpointHook'
+        assert cfg.optim_wrapper.type == 'mmpose.AutocastOptimWrapper'
+
+
+def test_a_launcher_whose_environment_nobody_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('posescope.engine.launch.get_device', lambda: 'cpu')
+    monkeypatch.delenv('RANK', raising=False)
+    with pytest.raises(InputError, match='--launcher slurm on a CPU: processes talk through'):
+        adapt(Config({'launcher': 'slurm', 'optim_wrapper': {}}))

@@ -1,11 +1,15 @@
 """A resumed run goes on with exactly the losses of an undisturbed one."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
+from posescope.engine.config import train_config
+from posescope.engine.options import parse, train_parser
 from posescope.engine.resume import latest_checkpoint
 from tests.engine.runs import logged
 from tests.small_config import write_small_config
@@ -136,3 +140,70 @@ def test_latest_checkpoint_survives_a_broken_record(tmp_path: Path) -> None:
     assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
     (tmp_path / 'last_checkpoint').write_text('/moved/away/epoch_2.pth')
     assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'
+
+
+def test_another_batch_size_begins_the_epoch_anew(tmp_path: Path, drawn_coco: Path) -> None:
+    """Two of four batches were done; of two larger ones nobody knows which people they hold."""
+    options = {'epochs': 2, 'checkpoint_interval': 2, 'checkpoint_by_epoch': False}
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, **options)
+    assert main([str(config), '--work-dir', str(tmp_path / 'a'), '--no-validate']) == 0
+    (tmp_path / 'b').mkdir()
+    shutil.copy(tmp_path / 'a' / 'iter_2.pth', tmp_path / 'b')
+    assert torch.load(tmp_path / 'b' / 'iter_2.pth')['meta']['position'] == {
+        'done': 2, 'batch_size': 2, 'world_size': 1, 'batches': 4,
+    }  # fmt: skip
+    larger = ['--cfg-options', 'train_dataloader.batch_size=4']
+    assert main([str(config), '--work-dir', str(tmp_path / 'b'), '--no-validate', '--resume', *larger]) == 0
+    assert sorted(logged(tmp_path / 'b')) == [3, 4, 5, 6], 'two epochs of two batches'
+
+
+def test_a_validation_that_a_run_was_stopped_in_is_made_up_once(
+    tmp_path: Path, drawn_coco: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=1)
+    assert main([str(config), '--work-dir', str(tmp_path / 'a')]) == 0
+    assert (tmp_path / 'a' / 'last_validation').read_text() == '1\n'
+    (tmp_path / 'b').mkdir()
+    shutil.copy(tmp_path / 'a' / 'epoch_1.pth', tmp_path / 'b')
+    for times in (1, 0):
+        capsys.readouterr()
+        assert main([str(config), '--work-dir', str(tmp_path / 'b'), '--resume']) == 0
+        assert capsys.readouterr().out.count('coco/AP:') == times
+    found = [logged(tmp_path / name, 'coco/AP') or _validated(tmp_path / name) for name in 'ab']
+    assert found[0] == found[1]
+
+
+def _validated(work_dir: Path) -> list[float]:
+    lines = [line for path in work_dir.glob('*/vis_data/scalars.json') for line in path.read_text().splitlines()]
+    return [record['coco/AP'] for record in map(json.loads, lines) if 'coco/AP' in record]
+
+
+def options_of(config: Path, *options: str) -> Config:
+    return train_config(parse(train_parser(), [str(config), *options]))
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_with_the_weights_that_it_was_given(
+    tmp_path: Path, drawn_coco: Path
+) -> None:
+    given, own = tmp_path / 'given.pth', tmp_path / 'w' / 'epoch_3.pth'
+    given.touch()
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, more=f'\nload_from = {str(given)!r}')
+    begun = options_of(config, '--work-dir', str(tmp_path / 'w'), '--resume')
+    assert (begun.resume, begun.load_from) == (False, str(given))
+    own.parent.mkdir()
+    own.touch()
+    typed = ['--cfg-options', f'load_from={given}']
+    for more in ([], typed):
+        going_on = options_of(config, '--work-dir', str(tmp_path / 'w'), '--resume', *more)
+        assert (going_on.resume, going_on.load_from) == (True, str(own))
+    named = options_of(config, '--work-dir', str(tmp_path / 'w'), '--resume', str(given))
+    assert (named.resume, named.load_from) == (True, str(given))
+
+
+def test_what_a_kill_left_of_a_checkpoint_is_removed(tmp_path: Path, drawn_coco: Path) -> None:
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=1)
+    left = tmp_path / 'w' / '.epoch_1.pth.4711.part'
+    left.parent.mkdir()
+    left.touch()
+    assert main([str(config), '--work-dir', str(tmp_path / 'w'), '--no-validate', '--resume']) == 0
+    assert not left.exists()

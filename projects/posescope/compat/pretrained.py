@@ -1,5 +1,6 @@
 """Pretrained weights that a public config fetches from the internet, and what to say when that fails."""
 
+import pickle
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlparse
+
+from posescope.errors import InputError
 
 TIMEOUT_SECONDS = 60.0
 
@@ -46,6 +49,10 @@ def _pretrained_keys(node: Any, path: str, url: str) -> Iterator[str]:
             yield from _pretrained_keys(value, f'{path}.{key}', url)
 
 
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 @contextmanager
 def fetching(timeout: float = TIMEOUT_SECONDS) -> Iterator[None]:
     """While entered, a download by mmengine's loader that fails raises :class:`PretrainedWeightsError`.
@@ -59,8 +66,11 @@ def fetching(timeout: float = TIMEOUT_SECONDS) -> Iterator[None]:
     load_url = checkpoint.load_url
 
     def named_load_url(url: str, *args: Any, **kwargs: Any) -> Any:
+        kwargs.setdefault('weights_only', True)  # or a file of somebody else's could run what it likes
         try:
             return load_url(url, *args, **kwargs)
+        except pickle.UnpicklingError as error:
+            raise InputError(f'{url} holds more than weights, and is not opened: {_first_line(error)}') from error
         except (URLError, OSError) as error:
             folder = kwargs.get('model_dir') or Path(torch.hub.get_dir()) / 'checkpoints'
             name = kwargs.get('file_name') or Path(urlparse(url).path).name

@@ -1,7 +1,7 @@
 """Checks of COCO-format annotations that name the first offender and how many there are."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,24 +51,33 @@ def _refuse_doubles(ids: Iterable[Any], part: str, path: Path) -> None:
 
 
 def _image_problem(image: dict[str, Any]) -> str | None:
-    if not isinstance(image.get('id'), int | str):
-        return 'lacks id'
+    if (problem := _id_problem(image)) is not None:
+        return problem
     return None if isinstance(image.get('file_name'), str) else 'lacks file_name'
 
 
 def _person_problem(person: dict[str, Any], known: set[Any]) -> str | None:
-    if not isinstance(person.get('id'), int | str):
-        return 'lacks id'
+    if (problem := _id_problem(person)) is not None:
+        return problem
     if not isinstance(person.get('image_id'), int | str) or person['image_id'] not in known:
         return f'is on image_id {person.get("image_id")}, which images does not list'
     for field, right in (('bbox', _is_box), ('keypoints', _are_triples), ('area', _is_number)):
-        if field in person and not right(person[field]):
+        if person.get(field) is not None and not right(person[field]):
             return f'has a wrong {field}: {_short(person[field])}'
     return None
 
 
+def _id_problem(entry: dict[str, Any]) -> str | None:
+    if isinstance(entry.get('id'), int | str):
+        return None
+    return f'has a wrong id: {entry["id"]!r}; it takes a whole number or a text' if 'id' in entry else 'lacks id'
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # whole numbers beyond any float
+        return False
 
 
 def _is_box(value: Any) -> bool:
@@ -84,27 +93,68 @@ def _short(value: Any) -> str:
     return f'{len(value)} numbers, {text[:40]} …' if isinstance(value, list) and len(text) > 60 else text[:60]
 
 
-def require_people(content: dict[str, Any], path: Path) -> None:
+def check_for_data_set(content: dict[str, Any], path: Path) -> None:
+    """Raise :class:`InputError` unless MMPose's data sets can read what :func:`check_annotations` has passed.
+
+    They compute with the ids of images and with their sizes, and ask for the category of everybody with joints.
+
+    Args:
+        content: The annotations.
+        path: The file, for the message.
+    """
+    _refuse(content['images'], 'images', path, _unreadable_image)
+    if content.get('categories'):
+        people = [person for person in content.get('annotations', []) if person.get('keypoints')]
+        _refuse(people, 'annotations', path, lambda one: None if 'category_id' in one else 'lacks category_id')
+
+
+def _unreadable_image(image: dict[str, Any]) -> str | None:
+    if not isinstance(image['id'], int):
+        return f"has the id {image['id']!r}; MMPose's data sets need whole numbers"
+    lacking = [key for key in ('width', 'height') if not _is_number(image.get(key))]
+    return f"lacks {' and '.join(lacking)}, which MMPose's data sets need" if lacking else None
+
+
+def without_jointless(content: dict[str, Any]) -> dict[str, Any]:
+    """Leave out annotations that have no joints, such as regions of crowds and things of other categories.
+
+    Returns:
+        The content itself if all have joints, or none has.
+    """
+    people = content.get('annotations') or []
+    kept = [person for person in people if person.get('keypoints')]
+    return {**content, 'annotations': kept} if 0 < len(kept) < len(people) else content
+
+
+def require_people(
+    content: dict[str, Any], path: Path, fields: Sequence[str] = ('bbox', 'area', 'category_id')
+) -> None:
     """Raise :class:`InputError` unless there are people with labelled joints that COCO's evaluation can weigh.
+
+    Annotations without joints are nobody.
 
     Args:
         content: Annotations that :func:`check_annotations` has passed.
         path: The file, for the message.
+        fields: What everybody has to have beside joints. COCO's evaluation needs no area with ``use_area=False``.
     """
-    people = content.get('annotations', [])
-    labelled = [person for person in people if any(visibility > 0 for visibility in person.get('keypoints', [])[2::3])]
-    if not labelled:
-        raise InputError(f'{path} holds no people with labelled joints ({len(people)} annotations)')
-    counts = {len(person['keypoints']) // 3 for person in people if 'keypoints' in person}
+    every = content.get('annotations', [])
+    people = [person for person in every if person.get('keypoints')]
+    if not any(visibility > 0 for person in people for visibility in person['keypoints'][2::3]):
+        raise InputError(f'{path} holds no people with labelled joints ({len(every)} annotations)')
+    counts = {len(person['keypoints']) // 3 for person in people}
     categories = content.get('categories', [])
     names = next((category['keypoints'] for category in categories if category.get('keypoints')), None)
     if len(counts) > 1 or (names is not None and counts != {len(names)}):
         named = '' if names is None else f', its category names {len(names)}'
         raise InputError(f'{path} has people with {", ".join(map(str, sorted(counts)))} joints{named}')
-    for index, person in enumerate(people):
-        lacking = [key for key in ('keypoints', 'bbox', 'area', 'category_id') if key not in person]
+    for index, person in enumerate(every):
+        lacking = [key for key in fields if person.get(key) is None] if person.get('keypoints') else []
         if lacking:
-            raise InputError(f'{path}: annotations[{index}] lacks {", ".join(lacking)}, which the evaluation needs')
+            hint = '; use_area=False of the metric measures people by their boxes' if 'area' in lacking else ''
+            raise InputError(
+                f'{path}: annotations[{index}] lacks {", ".join(lacking)}, which the evaluation needs{hint}'
+            )
 
 
 def require_images(content: dict[str, Any], folder: Path, path: Path) -> None:

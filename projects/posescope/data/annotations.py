@@ -47,13 +47,16 @@ def read_categories(path: Path) -> list[dict]:
         read_json(path, 'annotation file')
         return []
     matches = list(re.finditer(r'"categories"\s*:\s*', text))
-    if matches:
+    if len(matches) == 1:  # several may be somebody's notes
         try:
-            return list(json.JSONDecoder().raw_decode(text, matches[-1].end())[0] or [])
+            found = json.JSONDecoder().raw_decode(text, matches[-1].end())[0]
         except ValueError:
             read_json(path, 'annotation file')
+        if isinstance(found, list) and all(isinstance(one, dict) for one in found):
+            return found
     content = read_json(path, 'annotation file')
-    return list(content.get('categories') or []) if isinstance(content, dict) else []
+    listed = content.get('categories') if isinstance(content, dict) else None
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
 def joint_names(categories: Sequence[dict]) -> list[str] | None:
@@ -102,11 +105,17 @@ def select_joints(annotations: dict[str, Any], order: Sequence[int]) -> dict[str
     Returns:
         A copy whose ``keypoints``, ``num_keypoints`` and category names follow ``order``. Skeleton lines between joints
         that both remain are kept.
+
+    Raises:
+        InputError: Somebody has fewer joints than that.
     """
     place = {old: new for new, old in enumerate(order)}
     people = []
     for person in annotations['annotations']:
-        if 'keypoints' in person:
+        if person.get('keypoints'):
+            if len(person['keypoints']) <= 3 * max(order) + 2:
+                count = len(person['keypoints']) // 3
+                raise InputError(f'annotation {person["id"]} has {count} joints, fewer than its category names')
             triples = [person['keypoints'][3 * index : 3 * index + 3] for index in order]
             labelled = sum(triple[2] > 0 for triple in triples)
             person = {**person, 'keypoints': [v for triple in triples for v in triple], 'num_keypoints': labelled}
@@ -114,7 +123,7 @@ def select_joints(annotations: dict[str, Any], order: Sequence[int]) -> dict[str
     categories = []
     for category in annotations.get('categories', []):
         if category.get('keypoints'):
-            lines = [(a - 1, b - 1) for a, b in category.get('skeleton', [])]
+            lines = [(a - 1, b - 1) for a, b in category.get('skeleton') or []]
             category = {
                 **category,
                 'keypoints': [category['keypoints'][index] for index in order],

@@ -12,7 +12,7 @@ from mmpose.registry import HOOKS
 
 from posescope.atomic import atomic_write
 from posescope.engine.resume import latest_checkpoint
-from posescope.errors import TrainingDivergedError
+from posescope.errors import InputError, TrainingDivergedError, nearest
 
 
 class _DeferredRemovals:
@@ -51,6 +51,13 @@ class AtomicCheckpointHook(CheckpointHook):
     Arguments are those of mmengine's hook.
     """
 
+    def before_train(self, runner: Any) -> None:
+        """Prepare, as mmengine does, and remove what a kill in the middle of a file left."""
+        super().before_train(runner)
+        if is_main_process() and '://' not in str(self.out_dir):
+            for path in Path(self.out_dir).glob('.*.pth.*.part'):
+                path.unlink(missing_ok=True)
+
     @contextmanager
     def _removing_afterwards(self) -> Iterator[_DeferredRemovals]:
         backend: Any = self.file_backend  # type: ignore[has-type]
@@ -71,6 +78,12 @@ class AtomicCheckpointHook(CheckpointHook):
     def _save_best_checkpoint(self, runner: Any, metrics: dict) -> None:
         if self.save_best:
             refuse_non_finite(runner)
+            lacking = [key for key in self.key_indicators if key != 'auto' and metrics and key not in metrics]
+            if lacking:
+                raise InputError(
+                    f"save_best='{lacking[0]}': the validation reports no such metric (nearest: "
+                    f'{nearest(lacking[0], metrics)})'
+                )
         with self._removing_afterwards() as deferred:
             super()._save_best_checkpoint(runner, metrics)
         if self.save_best and is_main_process():

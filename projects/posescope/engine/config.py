@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from posescope.engine.resume import latest_checkpoint
 from posescope.engine.testset import use_boxes, use_coco
 from posescope.errors import InputError, nearest
 
@@ -52,9 +53,6 @@ def train_config(args: argparse.Namespace) -> Config:
         if name == 'OptimWrapper':
             cfg.optim_wrapper.type = 'AmpOptimWrapper'
             cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
         if 'auto_scale_lr' not in cfg:
             raise InputError(f'--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=…) in {args.config}')
@@ -62,11 +60,26 @@ def train_config(args: argparse.Namespace) -> Config:
     if args.show or args.show_dir is not None:
         _draw(cfg, args, show=args.show)
     _merge_options(cfg, args)
+    if args.resume is not None:
+        _resume(cfg, args.resume)
     if 'preprocess_cfg' in cfg:
         cfg.model.setdefault('data_preprocessor', cfg.preprocess_cfg)
     if cfg.get('load_from') and '://' not in cfg.load_from and not Path(cfg.load_from).is_file():
         raise InputError(f'checkpoint {cfg.load_from} does not exist')
     return cfg
+
+
+def _resume(cfg: Config, what: str) -> None:
+    """Go on from a checkpoint; from the work dir's newest with ``auto``, and begin as the config says without one."""
+    if what != 'auto':
+        cfg.resume, cfg.load_from = True, what
+        return
+    found = latest_checkpoint(Path(cfg.work_dir))
+    cfg.resume = found is not None
+    if found is not None:
+        cfg.load_from = str(found)
+    else:
+        print_log(f'{cfg.work_dir} holds no checkpoint to resume from: starting from the beginning', 'current')
 
 
 def test_config(args: argparse.Namespace) -> Config:

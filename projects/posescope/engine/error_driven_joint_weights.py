@@ -88,7 +88,7 @@ class ErrorDrivenJointWeights(Hook):
         """Make a diagnosis that a run was stopped before, when all hooks are ready for a validation."""
         loop = runner.train_loop
         validated = loop.epoch >= max(loop.val_begin, 1) and loop.epoch % loop.val_interval == 0
-        if self._due(loop.epoch) and validated and loop.iter == loop.epoch * len(loop.dataloader):
+        if self._due(loop.epoch) and validated and not getattr(loop, 'start_batch', 0):
             runner.val_loop.run()
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmpose.evaluation.metrics import CocoMetric
+from mmpose.evaluation.metrics import CocoMetric, CocoWholeBodyMetric
 from mmpose.registry import METRICS
 
 from posescope.evaluation import CocoKeypointMetric
@@ -36,13 +36,20 @@ def use_array_metric(evaluators: Any) -> list[dict[str, Any]]:
 def add_diagnosis(cfg: Config, work_dir: Path) -> None:
     """Let a config's test give intervals, write ``matches.npz``, and diagnose errors if its COCO metric allows it.
 
+    A metric of whole bodies stays, and one that does this stands beside it.
+
     Args:
         cfg: Its ``test_evaluator`` is changed.
         work_dir: Where files go.
     """
     evaluators = use_array_metric(cfg.test_evaluator)
     ours = [evaluator for evaluator in evaluators if class_of(evaluator) is CocoKeypointMetric]
+    if not ours:
+        ours = [_beside(evaluator) for evaluator in evaluators if _compares_whole_bodies(evaluator)]
+        evaluators += ours
     if len(ours) != 1:  # several data sets, or none with COCO's joints: nobody could tell the files apart
+        how_many = f'{len(ours) or "no"} metrics of COCO keypoints'
+        print_log(f'no intervals, no matches.npz and no diagnosis: the test has {how_many}, it takes one', 'current')
         return
     coco = ours[0]
     index = evaluators.index(coco)
@@ -55,6 +62,16 @@ def add_diagnosis(cfg: Config, work_dir: Path) -> None:
         shared = {key: coco[key] for key in ('ann_file', 'iou_type', *OF_COCO) if key in coco}
         evaluators.append({'type': 'PoseDiagnosis', 'out_dir': str(work_dir), **shared})
     cfg.test_evaluator = evaluators
+
+
+def _compares_whole_bodies(evaluator: dict[str, Any]) -> bool:
+    return class_of(evaluator) is CocoWholeBodyMetric and not evaluator.get('format_only')
+
+
+def _beside(evaluator: dict[str, Any]) -> dict[str, Any]:
+    """Config of our metric that has the numbers of MMPose's metric of whole bodies."""
+    shared = {key: evaluator[key] for key in ('ann_file', *OF_COCO) if key in evaluator}
+    return {'type': 'CocoKeypointMetric', 'iou_type': 'keypoints_wholebody', 'prefix': 'wholebody', **shared}
 
 
 def _reason_against_diagnosis(coco: dict[str, Any]) -> str:

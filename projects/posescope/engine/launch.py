@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from posescope.compat.bfloat16 import computes_in_bfloat16, orthogonalise_in_float32
 from posescope.compat.config_text import remember_layouts
 from posescope.compat.managers import forget_managers
-from posescope.engine.building import building
+from posescope.engine.building import building, name_of
 from posescope.engine.runner import ResumableRunner
 from posescope.engine.skeleton_defaults import fill_skeleton
 from posescope.errors import InputError
@@ -38,8 +38,8 @@ def adapt(cfg: Config) -> None:
     fill_skeleton(cfg)
     cfg.default_hooks = {'checkpoint': {'type': 'CheckpointHook', 'interval': 1}, **(cfg.get('default_hooks') or {})}
     for hook in [*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or [])]:
-        if isinstance(hook, dict) and hook.get('type') in _REPLACED:
-            hook['type'] = _REPLACED[hook['type']]
+        if isinstance(hook, dict) and name_of(hook.get('type')) in _REPLACED:
+            hook['type'] = _REPLACED[name_of(hook['type'])]
     cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *({'type': name} for name in _ADDED)]
     if get_device() == 'cpu':
         _adapt_to_cpu(cfg)
@@ -50,15 +50,20 @@ def _adapt_to_cpu(cfg: Config) -> None:
     if not computes_in_bfloat16('cpu'):
         if 'Muon' in str(wrapper.get('optimizer')):  # others need not wait for the import of timm
             orthogonalise_in_float32()
-        if wrapper.get('type') in ('AmpOptimWrapper', 'AutocastOptimWrapper', 'mmpose.AutocastOptimWrapper'):
+        if name_of(wrapper.get('type')) in ('AmpOptimWrapper', 'AutocastOptimWrapper'):
             print_log('this CPU has no instructions for bfloat16: mixed precision is float32 here', 'current')
-    if wrapper.get('type') == 'AmpOptimWrapper':
+    if name_of(wrapper.get('type')) == 'AmpOptimWrapper':
         for key in ('loss_scale', 'use_fsdp'):
             wrapper.pop(key, None)
         wrapper.update(type='mmpose.AutocastOptimWrapper', dtype='bfloat16')
     if cfg.get('launcher', 'none') != 'none':
         # mmengine's launchers choose a CUDA device without asking; they do nothing where a group exists already.
         if not torch.distributed.is_initialized():
+            if 'RANK' not in os.environ:
+                raise InputError(
+                    f"--launcher {cfg.launcher} on a CPU: processes talk through torchrun's environment (RANK, "
+                    'WORLD_SIZE, MASTER_ADDR): start them with tools/dist_train.sh or dist_test.sh'
+                )
             torch.distributed.init_process_group('gloo')
         if cfg.get('model_wrapper_cfg') is None:
             cfg.model_wrapper_cfg = {

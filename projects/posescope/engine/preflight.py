@@ -1,5 +1,6 @@
 """Looks at the files that a config names before anything expensive starts, and fits their joints to the config."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from posescope.atomic import atomic_write
-from posescope.data.annotation_checks import check_annotations
+from posescope.data.annotation_checks import check_annotations, check_for_data_set, without_jointless
 from posescope.data.annotations import (
     joint_names,
     match_joints,
@@ -50,8 +51,8 @@ def check_data(cfg: Config, phases: Sequence[str], work_dir: Path) -> None:
             if not isinstance(evaluator, dict):
                 raise InputError(f'{phase}_evaluator has to be a dict or a list of dicts, not {evaluator!r}')
             path = evaluator.get('ann_file')
-            if path in replaced:
-                evaluator['ann_file'] = replaced[path]
+            if path and str(Path(path).resolve()) in replaced:
+                evaluator['ann_file'] = replaced[str(Path(path).resolve())]
             elif path and '://' not in path and not Path(path).is_file():
                 raise InputError(f'annotation file {path} of {phase}_evaluator does not exist')
     check_cues(cfg, phases)
@@ -86,8 +87,17 @@ def _dataset_class(dataset: dict) -> type:
 def skeleton(dataset: dict) -> list[str]:
     """Return the joint names of a COCO-style dataset config in their order."""
     metainfo = dataset.get('metainfo')
-    parsed = _dataset_class(dataset)._load_metainfo(dict(metainfo) if metainfo else None)  # type: ignore[attr-defined]
+    try:
+        parsed = _dataset_class(dataset)._load_metainfo(dict(metainfo) if metainfo else None)  # type: ignore[attr-defined]
+    except OSError as error:
+        raise InputError(f'metainfo of {dataset.get("type")}: {error}') from error
     return [parsed['keypoint_id2name'][index] for index in range(parsed['num_keypoints'])]
+
+
+def fit_data_set(dataset: dict, work_dir: Path) -> None:
+    """Check one data set's file, and match its joints with the data set's by name; see :func:`check_data`."""
+    for one in _coco_style(dataset):
+        _check_dataset(one, work_dir, {})
 
 
 def _check_dataset(dataset: dict, work_dir: Path, replaced: dict[str, str]) -> None:
@@ -100,7 +110,13 @@ def _check_dataset(dataset: dict, work_dir: Path, replaced: dict[str, str]) -> N
         raise InputError(f'detection file {dataset["bbox_file"]} does not exist')
     plain = _dataset_class(dataset).parse_data_info is BaseCocoStyleDataset.parse_data_info  # type: ignore[attr-defined]
     if plain and path.stat().st_size <= CHECKED_SIZE:
-        check_annotations(read_json(path, 'annotation file'), path)
+        content = read_json(path, 'annotation file')
+        check_annotations(content, path)
+        check_for_data_set(content, path)
+        if any('keypoints' in person and not person['keypoints'] for person in content.get('annotations', [])):
+            print_log(f'annotations of {path} that have no joints are left out', 'current')
+            _replace(dataset, path, without_jointless(content), work_dir, replaced)
+            path = Path(dataset['ann_file'])
     found, wanted = joint_names(read_categories(path)), skeleton(dataset)
     if found is None or found == wanted:
         return
@@ -116,15 +132,27 @@ def _check_dataset(dataset: dict, work_dir: Path, replaced: dict[str, str]) -> N
         return
     if not plain:
         return
-    rewritten = rewrite(path, select_joints(read_json(path, 'annotation file'), order), work_dir)
-    print_log(f'joints of {path} stand in another order than in the config: matched by name in {rewritten}', 'current')
-    replaced[str(path)] = replaced[str(dataset['ann_file'])] = str(rewritten)
-    dataset['ann_file'] = str(rewritten)
+    print_log(f'joints of {path} stand in another order than in the config: they are matched by name', 'current')
+    _replace(dataset, path, select_joints(read_json(path, 'annotation file'), order), work_dir, replaced)
+
+
+def _replace(dataset: dict, path: Path, content: Any, work_dir: Path, replaced: dict[str, str]) -> None:
+    """Let a data set read a changed copy of its file, and remember that for whoever else reads the file."""
+    rewritten = str(rewrite(path, content, work_dir))
+    for before, now in replaced.items():
+        if now == str(path):
+            replaced[before] = rewritten
+    replaced[str(path.resolve())] = rewritten
+    dataset['ann_file'] = rewritten
 
 
 def rewrite(path: Path, content: Any, work_dir: Path) -> Path:
-    """Write a changed copy of a JSON file into ``work_dir/annotations`` and return its absolute path."""
-    target = (work_dir / 'annotations' / path.name).absolute()
+    """Write a changed copy of a JSON file into ``work_dir/annotations`` and return its absolute path.
+
+    Files of one name in several folders have copies of several names.
+    """
+    place = hashlib.blake2b(str(path.absolute()).encode(), digest_size=4).hexdigest()
+    target = (work_dir / 'annotations' / f'{path.stem}-{place}{path.suffix}').absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(target, json.dumps(content).encode())
     return target

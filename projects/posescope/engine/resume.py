@@ -1,16 +1,23 @@
 """Where a run stopped, and how its data go on from exactly there."""
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_world_size, is_main_process
+from mmengine.logging import print_log
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
+from posescope.atomic import atomic_write
 from posescope.engine.seeding import SeededSampler
 
+_VALIDATION = 'last_validation'
+"""File in the work dir that names the epoch after which the last validation ended."""
 _NUMBERED = re.compile(r'(?:epoch|iter)_(\d+)\.pth')
 
 
@@ -41,9 +48,30 @@ def latest_checkpoint(work_dir: Path) -> Path | None:
 
 @LOOPS.register_module()
 class ResumableEpochLoop(EpochBasedTrainLoop):
-    """mmengine's epoch loop that can also start in the middle of an epoch."""
+    """mmengine's epoch loop that can also start in the middle of an epoch, or with the validation at its end.
+
+    Attributes:
+        start_batch: Batches of the first epoch that were done before.
+        done: Batches of this epoch that are done.
+    """
 
     start_batch = 0
+    done = 0
+
+    def run(self) -> torch.nn.Module:
+        """Train; a validation that the run was stopped in is made first."""
+        self.runner.call_hook('before_train')
+        if self._epoch and not self.start_batch and self._due() and _last_validation(self._work_dir) != self._epoch:
+            self.runner.logger.info(f'the validation after epoch {self._epoch} had not ended: it is made now')
+            self._validate()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._decide_current_val_interval()
+            if self._due():
+                self._validate()
+        self.runner.call_hook('after_train')
+        model: torch.nn.Module = self.runner.model
+        return model
 
     def run_epoch(self) -> None:
         """Train for one epoch, or for the rest of the one that a checkpoint interrupted."""
@@ -51,9 +79,41 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         start, self.start_batch = self.start_batch, 0
         for index, data_batch in enumerate(self.dataloader, start):
+            self.done = index + 1
             self.run_iter(index, data_batch)
+        self.done = 0
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
+
+    def position(self) -> dict[str, int]:
+        """Where in its epoch the loop is, and in what kind of batches."""
+        return {'done': self.done, **_batches(self)}
+
+    @property
+    def _work_dir(self) -> Path:
+        return Path(self.runner.work_dir)
+
+    def _due(self) -> bool:
+        """Whether a validation belongs after the epochs that are done."""
+        by_interval = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+        return self.runner.val_loop is not None and self._epoch >= self.val_begin and by_interval
+
+    def _validate(self) -> None:
+        self.runner.val_loop.run()
+        if is_main_process():
+            atomic_write(self._work_dir / _VALIDATION, f'{self._epoch}\n'.encode())
+
+
+def _last_validation(work_dir: Path) -> int | None:
+    """After which epoch the last validation ended; None if that is not known."""
+    path = work_dir / _VALIDATION
+    text = path.read_text().strip() if path.is_file() else ''
+    return int(text) if text.isdecimal() else None
+
+
+def _batches(loop: EpochBasedTrainLoop) -> dict[str, int]:
+    loader = loop.dataloader
+    return {'batch_size': loader.batch_size or 0, 'world_size': get_world_size(), 'batches': len(loader)}
 
 
 class _AdvancedIterator:
@@ -72,12 +132,15 @@ class _AdvancedIterator:
         return next(self._iterator)
 
 
-def fast_forward(loop: EpochBasedTrainLoop | IterBasedTrainLoop, seed: int | None) -> bool:
+def fast_forward(
+    loop: EpochBasedTrainLoop | IterBasedTrainLoop, seed: int | None, position: Mapping[str, int] | None = None
+) -> bool:
     """Let a loop whose counters were resumed draw the data that an undisturbed run would draw next.
 
     Args:
         loop: A training loop over a :class:`SeededSampler`, counters set from the checkpoint.
         seed: Seed of the resumed run; None keeps the sampler's.
+        position: What the checkpoint says of :meth:`ResumableEpochLoop.position`; None if it says nothing.
 
     Returns:
         False if that cannot be done without loading the data again (a batch sampler or an endless sampler of another
@@ -97,10 +160,16 @@ def fast_forward(loop: EpochBasedTrainLoop | IterBasedTrainLoop, seed: int | Non
         return True
     if endless:
         return False
-    batches = loop.iter - loop.epoch * len(loader)
-    if not 0 <= batches <= len(loader):
-        # Another batch size or number of processes than before: whole epochs are all that can be meant.
-        batches = 0
+    batches = loop.iter - loop.epoch * len(loader) if position is None else position['done']
+    other = position is not None and _batches(loop) != {key: position.get(key) for key in _batches(loop)}
+    if other and batches:
+        print_log(
+            f'the batches are others than those of which {batches} were done in epoch {loop.epoch + 1}: it begins anew',
+            'current',
+            logging.WARNING,
+        )
+    if other or not 0 <= batches <= len(loader):
+        batches = 0  # whole epochs are all that can be meant
     sampler.restart(seed, loop.epoch, batches * loader.batch_size)
     if isinstance(loop, ResumableEpochLoop):
         loop.start_batch = batches

@@ -1,12 +1,14 @@
 """MMEngine's runner with safe checkpoints, exact resuming, and errors that say what is wrong."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mmengine.device import get_device
 from mmengine.dist import master_only
 from mmengine.model import revert_sync_batchnorm
-from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, Runner
 from mmpose.registry import OPTIMIZERS, RUNNERS
 
 from posescope.atomic import replacing
@@ -15,7 +17,7 @@ from posescope.compat.checkpoint import load_checkpoint
 from posescope.compat.pretrained import PretrainedWeightsError, fetching
 from posescope.data.annotations import annotation_files
 from posescope.engine.architecture import refuse_other_architecture
-from posescope.engine.building import building
+from posescope.engine.building import building, name_of
 from posescope.engine.codec_check import refuse_other_codec
 from posescope.engine.resume import ResumableEpochLoop, fast_forward, latest_checkpoint
 from posescope.engine.seeding import seeded
@@ -31,13 +33,15 @@ class ResumableRunner(Runner):
     checkpoint of another architecture is refused; pretrained weights that cannot be fetched are named.
     """
 
+    _loaded_meta: Mapping[str, Any] = MappingProxyType({})
+
     def train(self) -> Any:
         """Train, from the newest complete checkpoint if asked to resume.
 
         Returns:
             The trained model.
         """
-        if self._resume and self._load_from is None:  # type: ignore[has-type]
+        if self._resume and self._load_from is None:  # type: ignore[has-type]  # the config says so
             path = latest_checkpoint(Path(self.work_dir))
             self._load_from = None if path is None else str(path)
             if path is None:
@@ -77,7 +81,7 @@ class ResumableRunner(Runner):
             seeded(self._train_dataloader)
         if isinstance(loop, dict) and 'type' not in loop and loop.get('by_epoch'):
             loop = {'type': ResumableEpochLoop, **{key: value for key, value in loop.items() if key != 'by_epoch'}}
-        elif isinstance(loop, dict) and loop.get('type') in ('EpochBasedTrainLoop', EpochBasedTrainLoop):
+        elif isinstance(loop, dict) and name_of(loop.get('type')) == 'EpochBasedTrainLoop':
             loop = {**loop, 'type': ResumableEpochLoop}
         with building('train_dataloader or train_cfg'):
             return super().build_train_loop(loop)
@@ -118,17 +122,21 @@ class ResumableRunner(Runner):
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Resume, then put the data where the run stopped."""
-        if Path(filename).is_file() and 'meta' not in load_checkpoint(filename):
-            raise InputError(
-                f'{filename} holds weights only, not where a run stopped: start from it with '
-                f'--cfg-options load_from={filename}'
-            )
+        if Path(filename).is_file():
+            wanted = ['meta', 'optimizer', *(['param_schedulers'] if self.cfg.get('param_scheduler') else [])]
+            lacking = [key for key in wanted if key not in load_checkpoint(filename)]
+            if lacking:
+                held = 'weights only' if 'meta' in lacking else f'no {" and no ".join(lacking)}'
+                raise InputError(
+                    f'{filename} holds {held}, not where a run stopped: resume from an epoch_*.pth or iter_*.pth, or '
+                    f'start from it with --cfg-options load_from={filename}, without --resume'
+                )
         super().resume(filename, *args, **kwargs)
         for hook in self.hooks:
             if hasattr(hook, 'catch_up'):
                 hook.catch_up(self)
         seed = None if self._randomness_cfg.get('diff_rank_seed') else self.seed
-        if not fast_forward(self.train_loop, seed):
+        if not fast_forward(self.train_loop, seed, self._loaded_meta.get('position')):
             self.logger.warning('this data loader cannot be fast-forwarded: the host decides what is drawn next')
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
@@ -145,9 +153,15 @@ class ResumableRunner(Runner):
                 refuse_other_codec(self.cfg, content, filename)
         try:
             with fetching():
-                return super().load_checkpoint(filename, *args, **kwargs)
+                loaded: dict = super().load_checkpoint(filename, *args, **kwargs)
         except PretrainedWeightsError as error:
             raise InputError(f'{error}; put the file at {error.cache}') from error
+        if not Path(filename).is_file():  # it was fetched
+            refuse_other_architecture(self.model, loaded, filename, partial=self._may_be_partial)
+            if not self._may_be_partial:
+                refuse_other_codec(self.cfg, loaded, filename)
+        self._loaded_meta = loaded.get('meta') or {}
+        return loaded
 
     @property
     def _may_be_partial(self) -> bool:
@@ -156,6 +170,8 @@ class ResumableRunner(Runner):
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         """Write a checkpoint under another name and rename it when it is complete (local files)."""
+        if isinstance(self.train_loop, ResumableEpochLoop):
+            kwargs['meta'] = {**(kwargs.get('meta') or {}), 'position': self.train_loop.position()}
         if '://' in str(out_dir):
             super().save_checkpoint(out_dir, filename, *args, **kwargs)
             return

@@ -17,6 +17,8 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmpose.registry import DATA_SAMPLERS, DATASETS, HOOKS
 
+from posescope.errors import InputError
+
 
 def seed_generators(*entropy: int) -> None:
     """Seed Python's, NumPy's and PyTorch's global generators from a tuple of non-negative integers.
@@ -164,6 +166,8 @@ class SeededSampler(_Forwarding):
 
 def seeded(loader: dict) -> dict:
     """Wrap data set and sampler of a data loader's config; it is changed and returned."""
+    if 'sampler' not in loader:
+        raise InputError("train_dataloader lacks sampler, as in sampler=dict(type='DefaultSampler', shuffle=True)")
     loader['dataset'] = {'type': SeededDataset, 'dataset': loader['dataset']}
     loader['sampler'] = {'type': SeededSampler, 'sampler': loader['sampler']}
     return loader

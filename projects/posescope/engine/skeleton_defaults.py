@@ -9,6 +9,7 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
+from posescope.errors import InputError
 from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS
 from posescope.models.losses.joint_labels import COCO_FLIP_INDICES
 
@@ -60,7 +61,10 @@ def _metainfo(dataset: Any) -> dict[str, Any] | None:
     kind = dataset.get('type')
     found = DATASETS.get(kind) if isinstance(kind, str) else kind
     if isinstance(found, type) and issubclass(found, BaseCocoStyleDataset):
-        return dict(found._load_metainfo(dict(given) if given else None))  # type: ignore[attr-defined]
+        try:
+            return dict(found._load_metainfo(dict(given) if given else None))  # type: ignore[attr-defined]
+        except OSError as error:
+            raise InputError(f'metainfo of {kind}: {error}') from error
     if given and 'datasets' in dataset:  # of several, whose joints are converted to these
         return dict(parse_pose_metainfo(dict(given)))
     inner = [dataset.get('dataset'), *(dataset.get('datasets') or [])]

@@ -5,14 +5,25 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmpose.datasets import CocoWholeBodyDataset
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
-from mmpose.evaluation.metrics import CocoMetric
+from mmpose.evaluation.metrics import CocoMetric, JhmdbPCKAccuracy, MpiiPCKAccuracy
 from mmpose.registry import DATASETS, METRICS
 
-from posescope.data.annotation_checks import check_annotations, check_detections, require_images, require_people
+from posescope.data.annotation_checks import (
+    check_annotations,
+    check_detections,
+    check_for_data_set,
+    require_images,
+    require_people,
+    without_jointless,
+)
 from posescope.data.annotations import joint_names, match_joints, read_json, select_joints, under_root
 from posescope.engine.preflight import rewrite, skeleton
 from posescope.errors import InputError
+
+_OF_OTHERS = MpiiPCKAccuracy, JhmdbPCKAccuracy
+"""Metrics of fields that only one data set's own files have."""
 
 
 def _registered(registry: Any, config: dict, base: type) -> bool:
@@ -36,8 +47,13 @@ def use_coco(cfg: Config, annotations: Path, images: Path) -> None:
     """
     content = read_json(annotations, 'annotation file')
     check_annotations(content, annotations)
-    require_people(content, annotations)
+    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list | tuple) else [cfg.test_evaluator]
+    coco = [evaluator for evaluator in evaluators if _registered(METRICS, evaluator, CocoMetric)]
+    needs_area = ['area'] if any(one.get('use_area', True) for one in coco or [{}]) else []
+    require_people(content, annotations, ['bbox', *needs_area, 'category_id'])
+    check_for_data_set(content, annotations)
     require_images(content, images, annotations)
+    people = without_jointless(content)
     dataset = dict(cfg.test_dataloader.dataset)
     if not _registered(DATASETS, dataset, BaseCocoStyleDataset):
         raise InputError(f'--coco needs a config that tests on one COCO-style data set, not on {dataset.get("type")}')
@@ -45,13 +61,18 @@ def use_coco(cfg: Config, annotations: Path, images: Path) -> None:
         ann_file=str(annotations.absolute()), data_root='', data_prefix={'img': str(images.absolute())}, bbox_file=None
     )
     dataset.update(test_mode=True, indices=None)
-    _match(dataset, content, annotations, Path(cfg.work_dir))
+    kind = DATASETS.get(dataset['type']) if isinstance(dataset['type'], str) else dataset['type']
+    if not _reads_coco(kind):
+        # Its published files keep joints in fields of their own; a COCO-format file does not.
+        dataset.update(type='CocoDataset', metainfo=dict(dataset.get('metainfo') or kind.METAINFO))
+    if people is not content:
+        dataset['ann_file'] = str(rewrite(annotations, people, Path(cfg.work_dir)))
+    if not issubclass(kind, CocoWholeBodyDataset):  # its files name the joints of the body alone
+        _match(dataset, people, annotations, Path(cfg.work_dir))
     cfg.test_dataloader.dataset = dataset
-    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list | tuple) else [cfg.test_evaluator]
     kept = [evaluator for evaluator in evaluators if 'ann_file' not in evaluator]
-    coco = [evaluator for evaluator in evaluators if _registered(METRICS, evaluator, CocoMetric)]
     # Metrics on files of their own (PCK of another data set) cannot be computed on these people: COCO AP can.
-    kept = [evaluator for evaluator in kept if evaluator not in coco]
+    kept = [one for one in kept if one not in coco and not any(_registered(METRICS, one, kind) for kind in _OF_OTHERS)]
     coco = coco or [{'type': 'CocoMetric'}]
     cfg.test_evaluator = [{**evaluator, 'ann_file': dataset['ann_file']} for evaluator in coco] + kept
 
@@ -70,6 +91,14 @@ def _match(dataset: dict, content: dict, path: Path, work_dir: Path) -> None:
     if order != list(range(len(found))):
         print_log(f'joints of {path} are matched with the config by name', 'current')
         dataset['ann_file'] = str(rewrite(path, select_joints(content, order), work_dir))
+
+
+def _reads_coco(kind: type) -> bool:
+    """Whether a data set's class reads people as COCO's files have them, or bodies as COCO-WholeBody's."""
+    return issubclass(kind, CocoWholeBodyDataset) or (
+        kind.parse_data_info is BaseCocoStyleDataset.parse_data_info  # type: ignore[attr-defined]
+        and kind._load_annotations is BaseCocoStyleDataset._load_annotations  # type: ignore[attr-defined]
+    )
 
 
 def use_boxes(cfg: Config, detections: Path) -> None:

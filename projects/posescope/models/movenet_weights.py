@@ -1,5 +1,6 @@
 """Which weight of the released MoveNet graphs is which weight of ours."""
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posescope.atomic import replacing
+from posescope.atomic import atomic_write
 from posescope.compat.tfjs import GraphModel, Node, read_graph_model
 from posescope.errors import InputError
 from posescope.models.backbones import MoveNetBackbone
@@ -106,8 +107,9 @@ def convert_file(source: Path, target: Path) -> str:
     }
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as temporary:
-            torch.save(checkpoint, temporary)
+        content = io.BytesIO()
+        torch.save(checkpoint, content)  # to a full disk it would raise no OSError
+        atomic_write(target, content.getvalue())
     except OSError as error:
         raise InputError(f'{target}: cannot be written ({error.strerror})') from error
     return variant

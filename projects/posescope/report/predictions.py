@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mmcv
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
 from posescope.errors import InputError
 from posescope.evaluation.oks import oks
@@ -56,6 +56,12 @@ def people_of_dump(samples: Sequence[Mapping[str, Any]], sigmas: np.ndarray) -> 
             continue
         truth = np.asarray(annotation['keypoints'], np.float64).reshape(-1, 3)
         keypoints = np.asarray(sample['pred_instances']['keypoints'], np.float64)[0, :, :2]
+        for joints, whose in ((truth, 'labels'), (keypoints, 'predictions')):
+            if len(joints) != len(sigmas):
+                raise InputError(
+                    f'{whose} of the dump have {len(joints)} joints, the skeleton has {len(sigmas)}: --metainfo names '
+                    'another'
+                )
         x, y, width, height = annotation['bbox']
         similarity = float(oks(keypoints, truth, annotation.get('area', 0.53 * width * height), sigmas))
         box = np.array([x, y, x + width, y + height])
@@ -99,8 +105,10 @@ def draw(people: Sequence[DrawnPerson], skeleton: Sequence[tuple[int, int]], nam
     for panel in panels:
         panel.axis('off')
     for index, person in enumerate(people):
-        with Image.open(person.image_path) as picture:
-            pixels = np.asarray(picture.convert('RGB'))
+        # As models see it: turned as its EXIF says, and 8 bits deep.
+        pixels = mmcv.imread(str(person.image_path), channel_order='rgb')
+        if pixels is None:
+            raise InputError(f'{person.image_path}: the image cannot be read')
         labels, prediction = panels[2 * index : 2 * index + 2]
         for panel in (labels, prediction):
             panel.imshow(pixels)

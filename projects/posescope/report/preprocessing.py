@@ -19,17 +19,22 @@ def run_steps(transforms: Sequence[Any], sample: Mapping[str, Any]) -> list[Step
 
     Args:
         transforms: Built transforms of MMPose, without the last one, which packs a sample for the model.
-        sample: What the data set gives to its pipeline.
+        sample: What the data set gives to its pipeline; ``dataset`` may be the data set itself.
 
     Returns:
         Name and results of each transform, in their order.
     """
-    results = dict(copy.deepcopy(sample))
+    results = _copied(sample)
     steps = []
     for transform in transforms:
         results = transform(results)
-        steps.append((type(transform).__name__, copy.deepcopy(results)))
+        steps.append((type(transform).__name__, _copied(results)))
     return steps
+
+
+def _copied(results: Mapping[str, Any]) -> dict[str, Any]:
+    """All but the data set, which holds everybody."""
+    return {key: value if key == 'dataset' else copy.deepcopy(value) for key, value in results.items()}
 
 
 def draw_steps(steps: Sequence[Step]) -> Figure:
@@ -66,7 +71,8 @@ def _draw(panel: Axes, name: str, results: Mapping[str, Any]) -> None:
     if not cropped and 'bbox_scale' in results:
         panel.add_patch(Polygon(_region(results), fill=False, edgecolor='#0072b2', linewidth=1.2))
     if 'heatmaps' in results:
-        heat = np.asarray(results['heatmaps']).max(0)
+        heatmaps = results['heatmaps']
+        heat = np.asarray(heatmaps[-1] if isinstance(heatmaps, list) else heatmaps).max(0)  # the finest of several
         panel.imshow(heat, cmap='magma', alpha=0.6, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
         panel.set_title(f'{name}\n{heat.shape[1]} × {heat.shape[0]} heatmaps', fontsize=8)
     panel.set_xlim(-0.5, width - 0.5)

@@ -43,7 +43,8 @@ class PerturbBox(BaseTransform):
         shift: How far, as a share of the padded box's width (sideways) and height (up and down), as in MMPose's
             ``RandomBBoxTransform``.
         scale: By what share the box becomes wider and higher; negative for smaller.
-        rotation: Degrees by which the crop is turned, in the sense of MMPose's ``bbox_rotation``.
+        rotation: Degrees by which the crop is turned, in the sense of MMPose's ``bbox_rotation``: ``TopdownAffine``
+            turns the other way with ``use_udp=True`` than without.
         pixels: How far, in pixels of the model's input; needs ``input_size``.
         direction: Where to shift: degrees from the right over below; None draws one for each person.
         input_size: Width and height of the model's input.
@@ -76,7 +77,7 @@ class PerturbBox(BaseTransform):
         """Change ``bbox_center`` and ``bbox_scale``, (1, 2) image pixels, and set ``bbox_rotation``, (1,) degrees."""
         size = results['bbox_scale']
         if self.shift or self.pixels:
-            offset = self.shift * size + self.pixels * self._pixel(size)
+            offset = self.shift * size + self.pixels * self._pixel(size * (1 + self.scale))
             results['bbox_center'] = (results['bbox_center'] + offset * self._towards(results)).astype(np.float32)
         if self.scale:
             results['bbox_scale'] = (size * (1 + self.scale)).astype(np.float32)
