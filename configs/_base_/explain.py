@@ -10,7 +10,8 @@ interpret = dict(
         dict(type='AttributionHook', people=32, pictures=2),
         # dependency.json: which joint leans on which, beyond an equal disc that hides no joint.
         dict(type='DependencyHook', people=100),
-        # probes.json: how well each joint can be read off each stage, fitted to people of train_dataloader.
+        # probes.json: how well each joint can be read off each stage, fitted to people of train_dataloader. Where its
+        # pictures are not at hand, copy this file without this line.
         dict(type='ProbeHook', layers='stages', train=200),
     ]
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import nn
 
@@ -50,6 +51,21 @@ def test_grids() -> None:
     assert {name: (grid.scale, grid.offset) for name, grid in recorder.grids.items()} == {
         f'backbone.layers.{i}.attn': ((16, 16), (5.5, 5.5)) for i in (0, 1)
     }
+
+
+def test_keys_of_a_branch_lie_where_its_steps_led() -> None:
+    """A PVT's first stage attends to a map as small as the last stage's, which windows of eight cells made."""
+    backbone = {'type': 'PyramidVisionTransformerV2', 'embed_dims': 4, 'num_layers': [1, 1, 1, 1], 'out_indices': (3,)}
+    model = small.build('resnet')
+    model.backbone = MODELS.build(backbone).eval()
+    model.head = MODELS.build(small.heatmap_head(32, small.msra(32))).eval()
+    with AttentionRecorder(model, 'backbone.layers.*') as recorder:
+        arrays = recorder.collect(predicted(model))
+    names = [f'backbone.layers.{i}.1.0.attn.attn' for i in (0, 3)]
+    assert [arrays[name].shape[-2:] for name in names] == [(4, 3), (4, 3)]
+    first, last = (recorder.grids[name] for name in names)
+    assert (first.scale, first.offset) == ((32, 32), (4 * 3.5, 4 * 3.5))
+    assert (last.scale, last.offset) == ((32, 32), (0, 0))
 
 
 def test_labels_are_needed_for_labelled() -> None:

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from mmpose.registry import MODELS
+from torch import nn
 
 from posescope.capture.feature_recorder import FeatureRecorder
 from posescope.errors import CaptureError
-from tests.capture.pose_models import build, pictures, predict
+from tests.capture.pose_models import build, heatmap_head, msra, pictures, predict, samples
 
 
 def test_in_a_notebook() -> None:
@@ -76,3 +78,45 @@ def test_an_exception_restores_the_model() -> None:
     assert {name: set(vars(module)) for name, module in model.named_modules()} == before
     assert torch.backends.mha.get_fastpath_enabled() == fast
     assert torch.utils._python_dispatch._len_torch_dispatch_stack() == 0
+
+
+class SilentBackbone(nn.Module):
+    """Two sequences whose entries are called one by one, as in a model that asks each for its output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU()) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for entry in (*self.first, *self.second):
+            x = entry(x)
+        return x
+
+
+def test_stages_that_are_never_called_are_refused() -> None:
+    model = nn.Module()
+    model.backbone = SilentBackbone()
+    with FeatureRecorder(model) as recorder:
+        model.backbone(pictures())
+        with pytest.raises(CaptureError, match=r'called none of backbone\.first, backbone\.second; name the layers'):
+            recorder.collect(samples())
+
+
+def test_a_branch_has_a_grid_of_its_own() -> None:
+    """The first stage of a PVT attends to a map as small as the last stage's, whose cells lie elsewhere."""
+    backbone = {'type': 'PyramidVisionTransformerV2', 'embed_dims': 4, 'num_layers': [1, 1, 1, 1], 'out_indices': (3,)}
+    model = build('resnet')
+    model.backbone, model.head = MODELS.build(backbone).eval(), MODELS.build(heatmap_head(32, msra(32))).eval()
+    layers = ['backbone.layers.0.1.0.attn.sr', 'backbone.layers.0.1.0.attn.norm', 'backbone.layers.3.2', 'backbone']
+    with FeatureRecorder(model, layers) as recorder:
+        arrays = recorder.collect(predict(model))
+    assert arrays['backbone.layers.0.1.0.attn.sr'].shape[2:] == arrays['backbone[0]'].shape[2:] == (4, 3)
+    offsets = {name: grid.offset for name, grid in recorder.grids.items()}
+    branch = 4 * (8 - 1) / 2  # a window of eight cells, four pixels each
+    assert offsets == {
+        'backbone.layers.0.1.0.attn.sr': (branch, branch),
+        'backbone.layers.0.1.0.attn.norm': (branch, branch),
+        'backbone.layers.3.2': (0.0, 0.0),
+        'backbone[0]': (0.0, 0.0),
+    }
+    assert {grid.scale for grid in recorder.grids.values()} == {(32.0, 32.0)}

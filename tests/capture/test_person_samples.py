@@ -6,7 +6,7 @@ from mmengine.structures import InstanceData
 from mmpose.datasets.transforms import PackPoseInputs
 from mmpose.structures import PoseDataSample
 
-from posescope.capture.person_samples import crops_with_udp, pack_rotation, read_batch, read_people
+from posescope.capture.person_samples import box_files, crops_with_udp, pack_rotation, read_batch, read_people
 from posescope.errors import CaptureError, InputError
 
 
@@ -107,3 +107,10 @@ def test_rotation_is_packed_once() -> None:
     pack_rotation(packed)
     pack_rotation(packed)
     assert pack.meta_keys == ('id', 'bbox_rotation')
+
+
+def test_files_of_detected_boxes_are_found_inside_wrappers() -> None:
+    labelled, detected = SimpleNamespace(bbox_file=None), SimpleNamespace(bbox_file='dets.json')
+    assert box_files(labelled) == box_files(SimpleNamespace()) == box_files(SimpleNamespace(bbox_file='')) == []
+    assert box_files(detected) == ['dets.json']
+    assert box_files(SimpleNamespace(datasets=[labelled, SimpleNamespace(dataset=detected)])) == ['dets.json']

@@ -134,9 +134,7 @@ def stopped_at(epoch: int, hook: ErrorDrivenJointWeights, work_dir: Path, batche
     metric.diagnosis = epoch
     validation = Validation(hook, metric)
     loop = SimpleNamespace(
-        loop=SimpleNamespace(
-            epoch=epoch, iter=4 * epoch + batches, val_begin=1, val_interval=2, dataloader=[0] * 4, start_batch=batches
-        )
+        epoch=epoch, iter=4 * epoch + batches, val_begin=1, val_interval=2, dataloader=[0] * 4, start_batch=batches
     )
     validation.runner = SimpleNamespace(
         epoch=epoch, train_loop=loop, val_loop=validation, work_dir=work_dir, logger=logging.getLogger(), _resume=True

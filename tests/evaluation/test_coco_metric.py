@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from posescope.compat import xtcocotools as stand_in
 from posescope.errors import InputError
 from posescope.evaluation import CocoKeypointMetric
+from posescope.evaluation.matches_file import load_matches
 from posescope.evaluation.predictions import Predictions, score
 from tests.evaluation.random_predictions import Case, draw_case, draw_whole_images
 
@@ -282,6 +283,8 @@ def test_joints_are_converted_like_mmpose_does(tmp_path):
     ours, theirs = (evaluate(kind, case, tmp_path, **options) for kind in (CocoKeypointMetric, CocoMetric))
     assert_same(ours, theirs, '')
     assert len(set(ours.values())) > 3
+    typed = {'pred_converter': {'type': 'KeypointConverter', **pick}, 'gt_converter': {'type': 'x', **pick}}
+    assert evaluate(CocoKeypointMetric, case, tmp_path, **typed) == ours
 
 
 def test_a_second_evaluation_converts_no_joint_twice(tmp_path):
@@ -394,6 +397,22 @@ def test_people_without_area_are_refused_unless_boxes_will_do(tmp_path):
     with pytest.raises(InputError, match=r'annotation 1 lacks area \(2 of 3 annotations are wrong\); use_area=False'):
         evaluate(CocoKeypointMetric, simple(people, [TRUE_PLACES]), tmp_path)
     assert evaluate(CocoKeypointMetric, simple(people, [TRUE_PLACES]), tmp_path, use_area=False)['AP .5'] > 0
+
+
+def test_the_file_of_matches_says_by_which_measure(tmp_path):
+    file = tmp_path / 'matches.npz'
+    evaluate(CocoKeypointMetric, simple([one_person()], [TRUE_PLACES]), tmp_path, out_dir=str(tmp_path))
+    meta = load_matches(file).meta
+    expected = {'annotations': str(tmp_path / 'annotations.json'), 'iou_type': 'keypoints', 'use_area': True}
+    assert meta == {**expected, 'sigmas': [0.1] * 4}
+    whole = with_predictions(50, joints=133, whole_body=True)
+    for sample in whole.samples:
+        sample['category_id'] = 1
+    options = {'use_area': False, 'iou_type': 'keypoints_face', 'out_dir': str(tmp_path)}
+    evaluate(CocoKeypointMetric, whole, tmp_path, **options)
+    meta = load_matches(file).meta
+    assert (meta['use_area'], meta['iou_type']) == (False, 'keypoints_face')
+    np.testing.assert_allclose(meta['sigmas'], whole.meta['sigmas'][23:91])
 
 
 def test_unknown_kinds_are_refused_with_the_nearest():

@@ -4,9 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import METRICS
 
+from posescope.errors import InputError
 from posescope.evaluation import MeanOKS
 
 SIGMAS = np.full(17, 0.05)
@@ -101,3 +104,27 @@ def test_result_survives_collection_between_processes(tmp_path: Path) -> None:
     metric.dataset_meta = {'sigmas': SIGMAS}
     metric.process({}, [sample(7)])
     assert metric.compute_metrics(_to_cpu(metric.results)) == {'mean': 1.0, 'people': 1}
+
+
+@pytest.mark.filterwarnings('ignore:The metainfo config file')  # it is found in the package
+def test_a_skeleton_without_sigmas_is_refused_before_any_picture() -> None:
+    """As of 25 of MMPose's metainfo files; the evaluator sets the metainfo when a test is built."""
+    meta = parse_pose_metainfo({'from_file': 'configs/_base_/datasets/onehand10k.py'})
+    for kind in ('MeanOKS', 'CocoKeypointMetric', 'PoseDiagnosis'):
+        with pytest.raises(InputError, match=r'^0 sigmas for 21 joints in the metainfo of onehand10k: OKS .*metainfo='):
+            Evaluator(METRICS.build({'type': kind})).dataset_meta = meta
+    with pytest.raises(InputError, match='2 sigmas for 3 joints in the metainfo: '):
+        MeanOKS().dataset_meta = {'sigmas': [0.1, 0.1], 'num_keypoints': 3}
+    with pytest.raises(InputError, match='0 sigmas for all joints'):
+        MeanOKS().dataset_meta = {}
+
+
+def test_converted_joints_need_the_sigmas_of_the_data_set(tmp_path: Path) -> None:
+    converter = {'num_keypoints': 2, 'mapping': [(0, 0), (1, 1)]}
+    metric = METRICS.build({'type': 'CocoKeypointMetric', 'gt_converter': converter, 'pred_converter': converter})
+    meta = {'num_keypoints': 3, 'dataset_name': 'three'}
+    with pytest.raises(InputError, match='0 sigmas for 3 joints in the metainfo of three'):
+        metric.dataset_meta = {**meta, 'sigmas': []}
+    # Whoever only writes predictions down compares nobody.
+    options = {'format_only': True, 'nms_mode': 'none', 'outfile_prefix': str(tmp_path / 'x')}
+    METRICS.build({'type': 'CocoKeypointMetric', **options}).dataset_meta = {**meta, 'sigmas': []}

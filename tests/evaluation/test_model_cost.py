@@ -4,11 +4,12 @@ import pytest
 import torch
 from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config
+from mmpose.datasets.transforms import BottomupResize
 from mmpose.registry import MODELS
 from torch import nn
 
 from posescope.errors import InputError
-from posescope.evaluation.model_cost import input_size_of, measure_cost, multiply_adds
+from posescope.evaluation.model_cost import input_size_of, joints_of, measure_cost, multiply_adds
 from tests.conftest import ROOT
 
 RES18 = ROOT / 'configs/selection/rendered/td-hm_res18_rendered-128x96.py'
@@ -69,5 +70,21 @@ def test_cost_of_a_config():
 
 
 def test_a_config_without_input_size_is_refused():
-    with pytest.raises(InputError, match=r'^bottom-up: no step of .* has an input_size'):
-        input_size_of(Config({'test_dataloader': {'dataset': {'pipeline': [{'type': 'LoadImage'}]}}}), 'bottom-up')
+    with pytest.raises(InputError, match=r'^bottom-up is no top-down model: .* LoadImage, BottomupResize$'):
+        # Bottom-up models have an input_size too, but of whole pictures.
+        steps = [{'type': 'LoadImage'}, {'type': BottomupResize, 'input_size': (512, 512)}]
+        input_size_of(Config({'test_dataloader': {'dataset': {'pipeline': steps}}}), 'bottom-up')
+
+
+def test_a_joint_of_udps_combined_maps_has_three_channels():
+    codec = {'type': 'UDPHeatmap', 'input_size': (48, 64), 'heatmap_size': (12, 16), 'heatmap_type': 'combined'}
+    head = {'type': 'HeatmapHead', 'in_channels': 64, 'out_channels': 3 * 5, 'decoder': codec}
+    head |= {'deconv_out_channels': (8,) * 3, 'deconv_kernel_sizes': (4,) * 3}
+    head |= {'loss': {'type': 'CombinedTargetMSELoss'}}
+    backbone = {'type': 'ResNet', 'depth': 18, 'base_channels': 8}
+    test_cfg = {'flip_test': True, 'flip_mode': 'udp_combined', 'shift_heatmap': False}
+    model = {'type': 'TopdownPoseEstimator', 'backbone': backbone, 'head': head, 'test_cfg': test_cfg}
+    steps = [{'type': 'mmpose.TopdownAffine', 'input_size': (48, 64), 'use_udp': True}]
+    config = Config({'model': model, 'test_dataloader': {'dataset': {'pipeline': steps}}})
+    assert measure_cost(config, 'combined', repeats=1).input_size == (48, 64)
+    assert joints_of(MODELS.build(config.model)) == 5

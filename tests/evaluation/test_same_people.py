@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from posescope.errors import InputError
 from posescope.evaluation.comparison import compare_models
 from posescope.evaluation.matching import Matches
-from posescope.evaluation.same_people import check_same, people_digest
+from posescope.evaluation.same_people import check_same, check_same_measure, people_digest
 from tests.evaluation.simulated_matches import simulate
 
 DIFFERENT = {
@@ -41,3 +42,24 @@ def test_other_people(what: str) -> None:
         compare_models(one, changed)
     assert people_digest(one) == people_digest(other) != people_digest(changed)
     assert not np.array_equal(one.scores, other.scores), 'what was detected makes no difference'
+
+
+SAID = {'iou_type': 'keypoints', 'use_area': True, 'sigmas': [0.026, 0.079]}
+
+
+@pytest.mark.parametrize(
+    ('change', 'what'),
+    [
+        ({'sigmas': [0.026, 0.08]}, 'sigmas of joint 1 are 0.079 and 0.08'),
+        ({'sigmas': [0.026]}, '2 and 1 sigmas'),
+        ({'iou_type': 'keypoints_crowd'}, "iou_type='keypoints' and iou_type='keypoints_crowd'"),
+        ({'use_area': False}, 'use_area=True and use_area=False'),
+    ],
+)
+def test_other_measures(change: dict[str, Any], what: str) -> None:
+    old = {'annotations': 'a.json'}  # of a version that did not say it
+    rounded = {**SAID, 'sigmas': np.array(SAID['sigmas'], np.float32).tolist()}
+    check_same_measure([old, SAID, rounded, old], ['old', 'one', 'other', 'older'])
+    with pytest.raises(InputError) as raised:
+        check_same_measure([old, SAID, SAID, {**SAID, **change}], ['old', 'one', 'other', 'changed'])
+    assert str(raised.value) == f'one and changed cannot be compared: {what}'

@@ -13,6 +13,7 @@ from posescope.explain.attribution import build_method
 from posescope.explain.crops import Crops
 from posescope.explain.explanation import Explainer, build_methods
 from posescope.explain.explanation_content import about_content, note_of, person_content, sentences
+from posescope.explain.explanation_figures import person_figures
 from posescope.explain.pose_function import PoseFunction
 from tests.explain.attribution.known_look import LEFT_WRIST, PATCH, LookingBackbone, looking
 from tests.explain.small_models import function, photograph
@@ -180,3 +181,25 @@ def test_methods_get_layer_and_batch_size() -> None:
     assert occlusion.batch_size == 3
     with pytest.raises(InputError, match=re.escape('methods=[]')):
         build_methods([])
+
+
+def test_a_joint_for_which_the_target_means_nothing_is_told_of() -> None:
+    made = function('resnet')
+    explainer = Explainer(made, ['saliency'], 'against_mirror', ['nose', 'left_wrist'])
+    seen = explainer.look(made.people_of(photograph(), BOXES[:1]))
+    maps = {'saliency': explainer.maps(seen, 0, 'saliency')}
+    nose, wrist = sentences(person_content(explainer, seen, 0, maps))['saliency']
+    assert nose == "nose: target 'against_mirror' means nothing for it here"
+    assert wrist.startswith('left wrist: looks at')
+    (figure,) = person_figures(explainer, seen, 0, maps).values()
+    titles = ' '.join(panel.get_title() for panel in figure.axes)
+    assert titles.count('target means nothing') == 1
+
+
+def test_a_trial_is_for_the_first_joint() -> None:
+    explainer = Explainer(function('resnet'), ['rise', 'integrated_gradients'], joints=['nose', 'left_wrist'])
+    trial = explainer.trial()
+    assert trial.joints == [0]
+    assert [method.name for method in trial.methods.values()] == ['rise', 'integrated_gradients']
+    assert (trial.methods['rise'].masks, explainer.methods['rise'].masks) == (1, 500)
+    assert explainer.joints == [0, 9]

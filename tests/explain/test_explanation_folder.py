@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,37 @@ def test_maps_are_made_one_by_one(tmp_path: Path) -> None:
     assert sorted(found) == ['saliency/a', 'saliency/b']
     for name, values in found.items():
         np.testing.assert_array_equal(values, maps[name])
+
+
+def test_after_a_kill_the_same_process_number_begins_anew(tmp_path: Path) -> None:
+    folder = tmp_path / 'photo'
+    unfinished = tmp_path / f'.photo.{os.getpid()}.part'
+    unfinished.mkdir()
+    (unfinished / 'half.png').touch()
+    with new_folder(folder) as found:
+        write_content({'number': 1}, found)
+    assert [path.name for path in tmp_path.rglob('*')] == ['photo', 'explanation.json']
+
+
+def test_what_a_kill_between_two_renames_left_is_put_back(tmp_path: Path) -> None:
+    folder, before = tmp_path / 'photo.1', tmp_path / '.photo.1.77.old'
+    before.mkdir()
+    write_content({'number': 1}, before)
+    others = [tmp_path / '.photo.1.2.77.old', tmp_path / '.photo.1.77.older']
+    for other in others:
+        other.mkdir()
+    with pytest.raises(ZeroDivisionError), new_folder(folder):
+        raise ZeroDivisionError
+    assert json.loads((folder / 'explanation.json').read_text()) == {'number': 1}
+    before.mkdir()
+    with new_folder(folder) as found:
+        write_content({'number': 2}, found)
+    assert sorted(tmp_path.iterdir()) == sorted([*others, folder])
+    assert json.loads((folder / 'explanation.json').read_text()) == {'number': 2}
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    content = {'id': np.int64(3), 'score': np.float32('nan'), 'box': np.array([1.5, np.inf]), 'name': np.str_('a')}
+    write_content(content, tmp_path)
+    found = json.loads((tmp_path / 'explanation.json').read_text())
+    assert found == {'id': 3, 'score': None, 'box': [1.5, None], 'name': 'a'}

@@ -69,3 +69,26 @@ def test_a_data_set_may_be_wrapped() -> None:
     wanted = config('resnet')
     wanted.test_dataloader.dataset = {'type': 'RepeatDataset', 'times': 1, 'dataset': wanted.test_dataloader.dataset}
     assert load_function(wanted, device='cpu').people_of(photograph()).inputs.shape == (1, 3, 128, 96)
+
+
+@pytest.mark.parametrize('inner', [False, True])
+def test_several_data_sets_may_be_joined(inner: bool) -> None:
+    """Their joints are converted to those of the whole, as in the RTMPose configs of MMPose; photographs have none."""
+    wanted = config('resnet')
+    pipeline = wanted.test_dataloader.dataset.pipeline
+    convert = {'type': 'KeypointConverter', 'num_keypoints': 17, 'mapping': [(0, 0)]}
+    wanted.test_dataloader.dataset = {
+        'type': 'CombinedDataset',
+        'metainfo': {'from_file': 'configs/_base_/datasets/coco.py'},
+        'datasets': [{'type': 'MpiiDataset', 'pipeline': [convert, *pipeline] if inner else [convert]}],
+        'pipeline': [] if inner else pipeline,
+    }
+    made = load_function(wanted, device='cpu')
+    assert made.joints[9] == 'left_wrist'
+    expected = load_function(config('resnet'), device='cpu').people_of(photograph()).inputs
+    assert torch.equal(made.people_of(photograph()).inputs, expected)
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_built() -> None:
+    with pytest.raises(InputError, match=r"device 'gpu' cannot be used \(here there are: cpu"):
+        load_function(Config(), 'none.pth', 'gpu')

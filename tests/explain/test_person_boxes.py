@@ -52,6 +52,8 @@ def test_what_cannot_find_people_is_refused(tmp_path: Path) -> None:
         PersonDetector(config, weights)
     with pytest.raises(InputError, match='has to be from 0 to 1'):
         PersonDetector(config, weights, threshold=30)
+    with pytest.raises(InputError, match="device 'gpu' cannot be used"):
+        PersonDetector(config, weights, device='gpu')
     with pytest.raises(InputError, match=r'config nowhere\.py does not exist'):
         PersonDetector('nowhere.py', weights)
     torch.save({'state_dict': {'other.weight': torch.zeros(3)}}, tmp_path / 'other.pth')

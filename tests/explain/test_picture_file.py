@@ -86,3 +86,20 @@ def test_what_is_no_picture_is_refused_in_one_line(tmp_path: Path) -> None:
             read_picture(tmp_path / name)
         assert '\n' not in str(raised.value)
     assert read_picture(tmp_path / 'whole.jpg').shape == (240, 400, 3)
+
+
+@pytest.mark.parametrize('progressive', [False, True])
+def test_a_photograph_with_a_film_behind_it_is_whole(tmp_path: Path, progressive: bool) -> None:
+    """As telephones write them: the bytes of a film may look like any marker; a thumbnail has an end of its own."""
+    thumbnail = b'\xff\xd8\xff\xda\xff\xd9'
+    path, film = tmp_path / 'photo.jpg', b'ftypmp42' + b'\xff\xda' * 3
+    Image.fromarray(COLOURS.repeat(20, 0).repeat(20, 1)).save(path, progressive=progressive, comment=thumbnail)
+    whole = path.read_bytes()
+    assert whole.endswith(b'\xff\xd9')
+    assert thumbnail in whole
+    path.write_bytes(whole + film)
+    np.testing.assert_array_equal(read_picture(path), loaded(path))
+    for end in (len(whole) - 2, len(whole) // 2, 40):
+        path.write_bytes(whole[:end])
+        with pytest.raises(InputError, match='its end is missing'):
+            read_picture(path)

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,3 +138,10 @@ def test_a_compiled_model_is_looked_through() -> None:
     model = build('resnet')
     made = PoseFunction(torch.compile(model, backend='eager'), skeleton_of_file('coco'))
     assert made.model is model
+
+
+def test_without_a_spread_for_each_joint_there_is_no_ks() -> None:
+    skeleton = replace(skeleton_of_file('coco'), sigmas=np.zeros(0))
+    made = PoseFunction(build('resnet'), skeleton)
+    with pytest.raises(InputError, match=r'the metainfo has 0 sigmas for 17 joints, so there is no KS: give the data'):
+        _ = made.sigmas

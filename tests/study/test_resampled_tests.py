@@ -136,3 +136,15 @@ def test_a_study_resamples_every_seed_once(small: SmallStudy, passes: list[Match
     small.save_matches(dict.fromkeys(skills.values(), 3))
     small.run({**content, 'seeds': [0, 1, 2]})
     assert len(passes) == 9
+
+
+def test_other_measures_are_refused_also_by_what_was_kept(tmp_path: Path) -> None:
+    models, files = written(tmp_path, 3)
+    said = {'iou_type': 'keypoints', 'use_area': True, 'sigmas': [0.1, 0.1]}
+    for path, matches, meta in zip(files.values(), models, (said, {}, {**said, 'use_area': False}), strict=True):
+        save_matches(path, matches, {}, meta)
+    for _ in range(2):
+        tests = ResampledTests(RESAMPLES, tmp_path / 'kept')
+        tests.together({name: files[name] for name in ('model 0', 'model 1')}, PLAIN)
+        with pytest.raises(InputError, match='model 0 and model 2 cannot be compared: use_area=True and'):
+            tests.together(files, PLAIN)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from posescope.evaluation.average_precision import STATISTICS
 from posescope.evaluation.bootstrap import Interval
 from posescope.evaluation.ranking import Ranking
 from tests.drawn_people import JOINTS, write_drawn_coco
 from tests.small_config import write_small_config
-from tools.calibration import _ranking_cells, main
+from tools.calibration import _ranking_cells, _table, main, make_parser, read_subject
 
 IMAGES = 60
 
@@ -232,3 +233,40 @@ def test_bad_input(
     assert message in error
     assert error.count('\n') == 1
     assert not (tmp_path / 'out').exists()
+
+
+def test_crowdpose_is_evaluated_by_its_own_rules(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    """``num_keypoints`` decides who counts."""
+    more = "test_evaluator = [dict(type='CocoMetric', iou_type='keypoints_crowd')]"
+    config = str(write_small_config(tmp_path / 'config.py', files[0].parent, more=more))
+    content = json.loads(files[0].read_text())
+    for person in content['annotations'][::2]:
+        person['num_keypoints'] = 0
+    for image in content['images']:
+        image['crowdIndex'] = 0.5
+    crowd = tmp_path / 'crowd.json'
+    crowd.write_text(json.dumps(content))
+    for found in files[1:]:
+        for options, ignored in (([], 0), (['--config', config], IMAGES)):
+            subject = read_subject(make_parser().parse_args([str(crowd), str(found), *options]))
+            assert subject.people.ignored.sum() == ignored
+            assert len(subject.detections) == 2 * IMAGES
+
+
+def test_names_with_brackets_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(width=140).print(_table('joints', ['slope'], [('paw[/q]', {'slope': '1.0 [bold]'})]))
+    printed = capsys.readouterr().out
+    assert 'paw[/q]' in printed
+    assert '1.0 [bold]' in printed
+
+
+def test_skeletons_without_sigmas(
+    files: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(files[0].read_text())
+    del content['categories'][0]['keypoints']
+    (tmp_path / 'hands.json').write_text(json.dumps(content))
+    assert main([str(tmp_path / 'hands.json'), str(files[1]), '--metainfo', 'onehand10k']) == 2
+    error = capsys.readouterr().err
+    assert '0 sigmas for 21 joints in the metainfo of onehand10k: OKS needs one each; --sigmas' in error
+    assert error.count('\n') == 1

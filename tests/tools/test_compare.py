@@ -121,3 +121,21 @@ def test_the_file_is_whole_before_anything_is_shown(
     with pytest.raises(RuntimeError, match='no terminal'):
         main([*pair, '--out', str(out)])
     assert len(json.loads(out.read_text())['comparisons']) == 10
+
+
+def test_other_measures_are_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = (load_matches(Path(files(folder, kind, 1)[0])).matches for kind in ('good', 'bad'))
+    one, other = tmp_path / 'one.npz', tmp_path / 'other.npz'
+    save_matches(one, good, {}, {'sigmas': [0.026, 0.079]})
+    save_matches(other, bad, {}, {'sigmas': [0.026, 0.05]})
+    assert main([str(one), '--with', str(other), '--resamples', '100']) == 2
+    expected = f'error: {one} and {other} cannot be compared: sigmas of joint 1 are 0.079 and 0.05\n'
+    assert capsys.readouterr().err == expected
+
+
+def test_names_with_brackets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = [*files(folder, 'good', 1), '--with', *files(folder, 'bad', 1), '--resamples', '100']
+    assert main([*pair, '--name', 'lr [bold]1e-3[/nothing]']) == 0
+    printed = ' '.join(capsys.readouterr().out.split())
+    assert 'against lr [bold]1e-3[/nothing]: ' in printed
+    assert 'lr [bold]1e-3[/nothing]: a verdict holds' in printed

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tools.diagnose
+from posescope.evaluation.diagnosis.skeleton import skeleton_of_file
 from tests.drawn_rendered_people import write_drawn_rendered_people
 from tests.evaluation.diagnosis.test_pose_diagnosis import annotations, samples
 from tools.diagnose import main as diagnose
@@ -340,3 +341,54 @@ def refused(capsys: pytest.CaptureFixture[str], files: tuple[Path, Path], option
     assert error.count('\n') == 1
     assert all(word in error for word in words), error
     assert not out.exists()
+
+
+@pytest.mark.parametrize('kind', ['json', 'dump'])
+def test_crowdpose_is_evaluated_by_its_own_rules(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """``num_keypoints`` decides who counts: not the first 20, whose hands are exchanged; all others are found."""
+    content = annotations()
+    for person in content['annotations'][:20]:
+        person['num_keypoints'] = 0
+    files[0].write_text(json.dumps(content))
+    found = files[1]
+    if kind == 'dump':
+        found = tmp_path / 'dump.pkl'
+        found.write_bytes(pickle.dumps(samples()))
+    # Either with a precision of 40/60, at recalls up to 40/60 or at all.
+    for options, expected in (({}, 'AP 0.442'), ({'iou_type': 'keypoints_crowd'}, 'AP 0.667')):
+        assert diagnose([str(files[0]), str(found), '--config', config_of(tmp_path, **options)]) == 0
+        assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('kind', ['json', 'dump'])
+def test_a_file_without_areas_and_a_config_that_needs_none(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    content = annotations()
+    for person in content['annotations']:
+        del person['area']
+    files[0].write_text(json.dumps(content))
+    found = files[1]
+    if kind == 'dump':
+        found = tmp_path / 'dump.pkl'
+        found.write_bytes(pickle.dumps(samples()))
+    assert diagnose([str(files[0]), str(found), '--config', config_of(tmp_path, use_area=False)]) == 0
+    assert 'AP 0.442' in capsys.readouterr().out
+    assert diagnose([str(files[0]), str(found), '--config', config_of(tmp_path)]) == 2
+    assert 'lacks area' in capsys.readouterr().err
+
+
+def test_skeletons_without_sigmas(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metainfo = tmp_path / 'three.py'
+    metainfo.write_text(f'dataset_info = {META | dict(sigmas=[])!r}\n')
+    refused(capsys, files, ['--metainfo', str(metainfo)], ['0 sigmas for 3 joints', str(metainfo), '--sigmas S S'])
+    assert diagnose([*map(str, files), '--metainfo', str(metainfo), *SPREADS]) == 0
+    assert 'AP 0.442' in capsys.readouterr().out
+
+
+def test_the_example_of_the_help_has_sigmas() -> None:
+    name = next(line.split()[-1] for line in tools.diagnose.DESCRIPTION.splitlines() if '--metainfo' in line)
+    skeleton = skeleton_of_file(name)
+    assert len(skeleton.sigmas) == len(skeleton.joints) == 21

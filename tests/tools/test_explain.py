@@ -284,6 +284,14 @@ def test_an_interrupted_run_leaves_what_was_there(
     assert (tmp_path / 'photo' / 'explanation.json').read_bytes() == before
 
 
+def test_a_device_that_is_not_there_ends_in_one_line(
+    model: tuple[str, str], picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(model, picture, tmp_path, '--device', 'gpu') == 2
+    assert refused(capsys).startswith("error: device 'gpu' cannot be used (here there are: cpu")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_names_every_method_and_target() -> None:
     text = tools.explain.make_parser().format_help()
     for name in (*METHODS, *TARGETS):

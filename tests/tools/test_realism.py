@@ -93,3 +93,15 @@ def test_drawing_bad_input(
     assert message in error
     assert error.count('\n') == 1
     assert not (tmp_path / 'out.png').exists()
+
+
+def test_only_top_down_models_see_people_by_their_boxes(
+    untrained: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = "[dict(type='LoadImage'), dict(type='BottomupResize', input_size=(64, 64)), dict(type='PackPoseInputs')]"
+    more = f"test_dataloader['dataset'] = dict(data, pipeline={steps}, data_mode='bottomup', test_mode=True)"
+    config = write_small_config(tmp_path / 'bottom_up.py', Path(untrained[3]), more=more)
+    assert realism([str(config), untrained[1], '--on', 'one', *untrained[2:], '--work-dir', str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert 'bottom_up.py is no top-down model' in error
+    assert error.count('\n') == 1

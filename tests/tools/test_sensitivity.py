@@ -18,9 +18,11 @@ from PIL import Image
 
 from posescope.data.transforms import PerturbBox
 from posescope.errors import InputError
+from posescope.evaluation.bootstrap import Interval
+from posescope.evaluation.sensitivity import Curve, Effect, Findings, Point
 from tests.drawn_people import write_drawn_coco
 from tests.small_config import write_small_config
-from tools.sensitivity import coco_metric, main, write
+from tools.sensitivity import coco_metric, main, print_table, write
 from tools.test import main as run_test
 
 IMAGES, PEOPLE = 52, 2
@@ -160,7 +162,7 @@ def test_no_change_is_the_plain_test_and_everything_is_repeatable(
     found = json.loads(first)
     assert '6 images' in found['note']
     assert found['note'] in capsys.readouterr().out
-    few = tmp_path / 'logs' / 'annotations' / 'annotations.json'
+    (few,) = (tmp_path / 'logs' / 'annotations').glob('annotations-*.json')
     assert run_test([*untrained, '--coco', str(few), str(data.parent), '--work-dir', str(tmp_path / 'test')]) == 0
     metrics = json.loads((tmp_path / 'test' / 'metrics.json').read_text())
     plain = found['plain']
@@ -315,3 +317,16 @@ def test_bottom_up_models_are_refused(
     error = capsys.readouterr().err
     assert 'measured on top-down models' in error
     assert error.count('\n') == 1
+
+
+def test_joints_with_brackets_in_their_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('COLUMNS', '140')
+    nothing = Interval(-0.25, None, None, None, 1, 100, 0, 'few')
+    effect = Effect(0.5, nothing)
+    point = Point(1.0, effect, effect, (effect,), (), ((),), {})
+    print_table(Findings(['paw[/q]'], 60, 60, point, [Curve('blur', (point,))], [nothing, nothing], None))
+    printed = capsys.readouterr().out
+    assert 'paw[/q] -0.250' in printed
+    assert 'most at paw[/q]' in printed

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from posescope.capture.store.reader import open_store
 from tests.capture.pictures.drawn_crop import STYLE
 from tests.capture.store.drawn_samples import draw_sample, write_store
-from tools.show_store import main
+from tools.show_store import find, main
 
 SKELETON = {
     'joints': list(STYLE.joints),
@@ -91,3 +92,21 @@ def test_bad_input_ends_in_one_line(
 def test_a_folder_that_is_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     assert 'manifest.json' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('typed', 'image'),
+    [('000139,7', '000139'), ('000139', '000139'), ('²,7', '²'), ('a,b', 'a,b'), ('12,7', 12), ('+12', 12)],
+)
+def test_people_are_found_by_their_ids_as_they_stand_in_the_store(typed: str, image: int | str, tmp_path: Path) -> None:
+    samples = [draw_sample(image_id, 7) for image_id in (12, 139, '000139', '²', 'a,b')]
+    write_store(tmp_path, samples)
+    assert find(open_store(tmp_path), typed).sample.image_id == image
+
+
+@pytest.mark.parametrize('typed', ['²', '12,²', '--1'])
+def test_ids_that_look_like_numbers_and_are_none(
+    typed: str, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(store), f'--person={typed}', '--out', str(tmp_path / 'maps')]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1

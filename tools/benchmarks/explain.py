@@ -6,9 +6,9 @@ joint, with as many crops in a pass.
 
 ``integrated_gradients``: against Captum's IntegratedGradients with the same points; at least 2 times as fast wanted.
 ``occlusion``: against Captum's Occlusion with the same windows; at least 15 times.
-``dependency``: effects of hiding six joints, and of controls, on all joints, against Captum's FeatureAblation, which gets
-for each joint the discs alone that its row needs; ``crops`` and ``captum_crops`` are how many crops both see, whose ratio
-is what sharing passes can save.
+``dependency``: effects of hiding six joints, and of controls, on all joints, against Captum's FeatureAblation, which
+gets for each joint the discs alone that its row needs. ``crops`` and ``captum_crops`` are how many crops both see;
+their ratio is what sharing passes can save.
 
 ``difference`` is the largest difference of the two results, in parts of a joint's largest value; both count as equal
 up to 1e-4. Of integrated gradients ``equal`` is that at double precision. At single precision a few of 40 million ReLU6

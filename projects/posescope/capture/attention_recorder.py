@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posescope.capture.attention import AttentionCall, AttentionTaps, rollout
+from posescope.capture.carried_grids import Origin
 from posescope.capture.first_batch import FirstBatch
 from posescope.capture.geometry import Grid
 from posescope.capture.narrowing import narrowed
@@ -74,6 +75,7 @@ class AttentionRecorder:
         self._stack = ExitStack()
         self.passes = passes_of(model)
         self.grids: dict[str, Grid | None] = {}
+        self._origins: dict[str, tuple[Origin | None, Origin | None]] = {}
 
     def __enter__(self) -> 'AttentionRecorder':
         self.grids = {}
@@ -103,8 +105,13 @@ class AttentionRecorder:
         Raises:
             CaptureError: Attention was not called as often as it should be, or joints were not predicted.
         """
-        if not self._first.finished and self._chosen:
-            self._taps.drop_silent()
+        if not self._first.finished:
+            self._origins = {
+                layer: (self._first.origin(calls[0].k), self._first.origin(calls[0].q))
+                for layer, calls in self._taps.calls.items()
+            }
+            if self._chosen:
+                self._taps.drop_silent()
         self._first.finish()
         self._taps.finish(len(self.passes))
         people = read_people(data_samples, self.passes, self._udp)
@@ -147,7 +154,7 @@ class AttentionRecorder:
         """(N, K, 2) rows and columns of the joints on the queries' map; None where all rows are wanted."""
         if joints is None or call.query_grid is None:
             return None
-        grid = self._grid(call.query_grid)
+        grid = self._grid(call.query_grid, self._origins[call.name][1])
         if grid is None:
             raise CaptureError(f"{call.name}: where its {call.query_grid} cells lie is not known: choose queries='all'")
         size = np.stack([person.input_size for person in people])
@@ -161,12 +168,15 @@ class AttentionRecorder:
         placed = {'scale': grid.scale, 'offset': grid.offset}
         return torch.from_numpy(image_to_cells(joints[..., ::-1], placed, transform, size[:, 0], mirrored))
 
-    def _grid(self, size: tuple[int, int] | None) -> Grid | None:
-        return None if size is None else self._first.watch.grids.get(size)
+    def _grid(self, size: tuple[int, int] | None, origin: Origin | None) -> Grid | None:
+        """Where a map of keys or queries lies; a branch may have made them of a map of its own."""
+        if size is None:
+            return None
+        return origin.grid if origin is not None and origin.size == size else self._first.watch.grids.get(size)
 
     def _kept(self, name: str, call: AttentionCall, cells: Tensor | None, rows: Tensor) -> Tensor:
         """Lay rows out as maps, average heads, and make a narrow copy."""
-        self.grids[name] = self._grid(call.grid)
+        self.grids[name] = self._grid(call.grid, self._origins[call.name][0])
         if cells is not None and not (found := torch.isfinite(cells).all(-1)).all():
             rows = rows.masked_fill(~found[:, None, :, None].to(rows.device), torch.nan)
         if call.grid is not None:

@@ -8,6 +8,7 @@ import torch
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from posescope.capture.carried_grids import Origin
 from posescope.capture.first_batch import FirstBatch
 from posescope.capture.geometry import Grid
 from posescope.capture.narrowing import narrowed
@@ -61,12 +62,13 @@ class FeatureRecorder:
         self._taps = Taps(model, names, self._receive)
         self._first = FirstBatch(model)
         self._seen: dict[tuple[str, int], Tensor] = {}
+        self._origins: dict[tuple[str, int], Origin | None] = {}
         self._stack = ExitStack()
         self.passes = passes_of(model)
         self.grids: dict[str, Grid | None] = {}
 
     def __enter__(self) -> 'FeatureRecorder':
-        self.grids = {}
+        self.grids, self._origins = {}, {}
         with ExitStack() as stack:
             stack.enter_context(self._first)
             stack.enter_context(self._taps)
@@ -90,10 +92,12 @@ class FeatureRecorder:
 
         Raises:
             CaptureError: A layer was not called as often as it should be, the model did not see the passes that its
-                config speaks of, or a layer's first axis does not go over the samples.
+                config speaks of, or a layer's first axis does not go over the samples; or it called no stage at all.
         """
         if not self._first.finished and self._chosen:
-            self._taps.drop_silent()
+            silent = self._taps.drop_silent()
+            if not self._taps.modules:
+                raise CaptureError(f"layers='stages': the model called none of {', '.join(silent)}; name the layers")
         self._first.finish()
         self._taps.finish(len(self.passes))
         seen, self._seen = self._seen, {}
@@ -102,14 +106,16 @@ class FeatureRecorder:
             name = name_of_call(layer, call, self._taps.calls_per_pass[_module(layer)], self.passes)
             if self._mirrored or not name.endswith(f'@{MIRRORED}'):
                 arrays[name] = _checked(name, tensor, len(data_samples)).cpu()
-        if not self.grids:
-            self.grids = {name: self._first.grid(name, tensor.shape) for name, tensor in arrays.items()}
+                if name not in self.grids:
+                    self.grids[name] = self._first.grid(name, tensor.shape, self._origins.get((layer, call)))
         return arrays
 
     def _receive(self, output: Output) -> None:
         """Copy an output, unless it is of a pass that nobody wants."""
         per_pass = self._taps.calls_per_pass.get(_module(output.layer))
         if self._mirrored or per_pass is None or output.call < per_pass:
+            if not self._first.finished:
+                self._origins[output.layer, output.call] = self._first.origin(output.tensor)
             self._seen[output.layer, output.call] = narrowed(output.tensor, self._dtype, output.layer)
 
 

@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 
-from torch import nn
+from torch import Tensor, nn
 
+from posescope.capture.carried_grids import Origin
 from posescope.capture.geometry import GeometryWatch, Grid, grid_for, grid_of_tokens
 from posescope.capture.passes import PassCheck
 from posescope.errors import CaptureError
@@ -69,13 +70,20 @@ class FirstBatch(AbstractContextManager['FirstBatch']):
             self.finished = True
             self._stack.close()
 
-    def grid(self, layer: str, shape: Sequence[int]) -> Grid | None:
+    def origin(self, tensor: Tensor) -> Origin | None:
+        """Tell which map a tensor of the first batch was computed from, while it lives; None in later batches."""
+        return None if self.finished else self.watch.origin(tensor)
+
+    def grid(self, layer: str, shape: Sequence[int], origin: Origin | None = None) -> Grid | None:
         """Tell where the cells of an array lie in the model's input.
 
         Args:
             layer: Name of the array.
             shape: Of a batch of it.
+            origin: What :meth:`origin` said about it.
         """
-        grid = grid_for(shape, self.watch, self._model, layer)
-        tokens = grid_of_tokens(shape[1], self.watch, self._model) if grid is not None and len(shape) == 3 else None
+        grid = grid_for(shape, self.watch, self._model, layer, origin)
+        tokens = None
+        if grid is not None and len(shape) == 3:
+            tokens = grid_of_tokens(shape[1], self.watch, self._model, origin)
         return grid if grid is None or tokens is None else TokenGrid(grid.scale, grid.offset, *tokens)

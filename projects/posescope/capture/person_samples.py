@@ -12,7 +12,7 @@ from posescope.capture.store.index import SampleIndex
 from posescope.capture.store.sample import Sample, plain
 from posescope.errors import InputError
 
-__all__ = ['crops_with_udp', 'pack_rotation', 'read_batch', 'read_people']
+__all__ = ['box_files', 'crops_with_udp', 'pack_rotation', 'read_batch', 'read_people']
 
 _NEEDED = {'id', 'img_id', 'input_center', 'input_scale', 'input_size'}
 _TYPES = {
@@ -151,9 +151,24 @@ def pack_rotation(dataset: Any) -> None:
             transform.meta_keys = (*transform.meta_keys, 'bbox_rotation')
 
 
+def box_files(dataset: Any) -> list[str]:
+    """Files with detected boxes that a data set takes its people from; MMPose labels all their joints as (0, 0).
+
+    Args:
+        dataset: As for :func:`crops_with_udp`.
+    """
+    return [str(part.bbox_file) for part in _parts(dataset) if getattr(part, 'bbox_file', None)]
+
+
 def _transforms(dataset: Any) -> Iterator[Any]:
     """All transforms of a data set and of those that it is made of."""
-    yield from getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    for part in _parts(dataset):
+        yield from getattr(getattr(part, 'pipeline', None), 'transforms', ())
+
+
+def _parts(dataset: Any) -> Iterator[Any]:
+    """A data set and all that it is made of."""
+    yield dataset
     for inner in [*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)]:
         if inner is not None:
-            yield from _transforms(inner)
+            yield from _parts(inner)

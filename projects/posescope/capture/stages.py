@@ -16,8 +16,10 @@ def stages_of(model: nn.Module) -> list[str]:
     """Name the stages of a model's backbone, for :class:`posescope.capture.taps.Taps`.
 
     A stage is a sequence of blocks that hangs directly below the backbone (ResNet's ``layer1``, HRNet's ``stage4``), or
-    an entry of a list of equal ones (``layers.11`` of a ViT, ``hourglass_modules.0``). Stems are none. Which of them a
-    forward pass really calls is only known after one.
+    an entry of a list of equal ones (``layers.11`` of a ViT, ``hourglass_modules.0``). Stems are none. Where an entry
+    is a list itself (PVT's patch embedding, blocks and norm), its last module stands for it. A backbone that is a
+    single sequence (VGG's ``features``) has the entries of that for stages, since it may call them itself. Which of
+    them a forward pass really calls is only known after one.
 
     Args:
         model: A pose estimator, also one that is distributed or compiled.
@@ -39,10 +41,20 @@ def stages_of(model: nn.Module) -> list[str]:
         if isinstance(child, nn.Sequential) and not name.startswith('stem'):
             sequences.append(f'backbone.{name}')
         elif isinstance(child, nn.ModuleList) and _repeats_a_block(child):
-            entries.extend(f'backbone.{name}.{i}' for i in range(len(child)))
+            entries.extend(_last_called(f'backbone.{name}.{i}', entry) for i, entry in enumerate(child))
+    if not entries and len(sequences) == 1:
+        (name,) = sequences
+        entries = [f'{name}.{i}' for i, _ in unwrapped(model.get_submodule(name)).named_children()]
     found = entries or sequences or ['backbone']
     chosen = np.linspace(0, len(found) - 1, min(MOST_STAGES, len(found)) + (len(found) > MOST_STAGES)).round()
     return [found[int(i)] for i in chosen[-MOST_STAGES:]]
+
+
+def _last_called(name: str, module: nn.Module) -> str:
+    """Name the last module in a list, however deep, that can be called; lists cannot."""
+    while isinstance(module, nn.ModuleList) and len(module):
+        name, module = f'{name}.{len(module) - 1}', module[-1]
+    return name
 
 
 def _repeats_a_block(entries: nn.ModuleList) -> bool:

@@ -23,6 +23,7 @@ from posescope.evaluation.detections import Detections, span_areas
 from posescope.evaluation.garbage import uncollected
 from posescope.evaluation.matches_file import save_matches
 from posescope.evaluation.matching import Matches, match, on_images
+from posescope.evaluation.oks import require_sigmas
 from posescope.evaluation.people import PART_FIELDS, People, people_from_coco, positions
 from posescope.evaluation.predictions import Batch, Predictions, collect, read_batch, score, suppress
 
@@ -66,6 +67,8 @@ class CocoKeypointMetric(CocoMetric):
     kept: NDArray[np.bool_]
     detections: Detections
     matches: Matches
+    pred_converter: dict[str, Any] | None
+    gt_converter: dict[str, Any] | None
 
     def __init__(
         self,
@@ -79,6 +82,7 @@ class CocoKeypointMetric(CocoMetric):
         self._coco: COCO | None = None
         self._content: dict[str, Any] | None = None
         super().__init__(None, *args, **kwargs)
+        self.pred_converter, self.gt_converter = _mapping(self.pred_converter), _mapping(self.gt_converter)
         if self.iou_type not in IOU_TYPES:
             known = nearest(self.iou_type, IOU_TYPES)
             raise InputError(f"iou_type='{self.iou_type}' is no kind of joints; nearest: {known}")
@@ -97,12 +101,18 @@ class CocoKeypointMetric(CocoMetric):
 
     @property
     def dataset_meta(self) -> dict[str, Any]:
-        """Metainfo of the data set."""
+        """Metainfo of the data set.
+
+        Raises:
+            InputError: It has not a sigma for each joint, which is noticed before any picture is tested.
+        """
         return self._dataset_meta or {}
 
     @dataset_meta.setter
     def dataset_meta(self, meta: dict[str, Any]) -> None:
         meta = dict(meta)
+        if not (self.format_only and self.nms_mode == 'none'):  # which compares nobody with anybody
+            require_sigmas(meta)
         if self.gt_converter is not None:
             meta['sigmas'] = transform_sigmas(meta['sigmas'], **self.gt_converter)
             meta['num_keypoints'] = len(meta['sigmas'])
@@ -172,6 +182,7 @@ class CocoKeypointMetric(CocoMetric):
         self.predictions = found
         self.detections, sigmas = self._detections(found, scores)
         self.matches = match(self.people, self.detections, sigmas)
+        self._measure = {'sigmas': sigmas.tolist(), 'iou_type': self.iou_type, 'use_area': self.use_area}
         return self._statistics(content)
 
     def _statistics(self, content: Mapping[str, Any]) -> dict[str, float]:
@@ -180,7 +191,8 @@ class CocoKeypointMetric(CocoMetric):
         if self.out_dir is not None:
             folder = Path(self.out_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            save_matches(folder / 'matches.npz', self.matches, statistics, {'annotations': self.ann_file})
+            meta = {'annotations': self.ann_file, **self._measure}
+            save_matches(folder / 'matches.npz', self.matches, statistics, meta)
         self.intervals = self._intervals(self.matches) if self.resamples else {}
         if self.iou_type != 'keypoints_crowd':
             return statistics | _ends(self.intervals)
@@ -286,6 +298,11 @@ def _decode(ann_file: str) -> Any:
             return orjson.loads(Path(local_path).read_bytes())
         except (OSError, ValueError):
             return read_json(Path(local_path), 'annotation file')
+
+
+def _mapping(converter: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What a converter of joints says of them; a config's may also have a ``type``, as a transform."""
+    return None if converter is None else {key: converter[key] for key in ('num_keypoints', 'mapping')}
 
 
 def _check_crowding(images: Sequence[Mapping[str, Any]], path: str) -> None:

@@ -1,6 +1,6 @@
 """How similar predictions are to the labels of the very people whose boxes they were made from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 from numpy.typing import NDArray
 
-from posescope.evaluation.oks import oks
+from posescope.evaluation.oks import oks, require_sigmas
 
 __all__ = ['MeanOKS', 'Person']
 
@@ -64,6 +64,20 @@ class MeanOKS(BaseMetric):
         self.similarities: dict[tuple[int, int], float] = {}
         self.people: list[Person] = []
 
+    @property
+    def dataset_meta(self) -> Mapping[str, Any] | None:
+        """Metainfo of the data set.
+
+        Raises:
+            InputError: It has not a sigma for each joint, which is noticed before any picture is tested.
+        """
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: Mapping[str, Any]) -> None:
+        require_sigmas(meta)
+        self._dataset_meta = dict(meta)
+
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep what is needed of one batch.
 
@@ -98,7 +112,7 @@ class MeanOKS(BaseMetric):
             np.stack([person.keypoints for person in people]),
             np.stack([person.truth for person in people]),
             np.array([person.area for person in people]),
-            self.dataset_meta['sigmas'],
+            (self.dataset_meta or {})['sigmas'],
         )
         ids = [(person.image_id, person.annotation_id) for person in people]
         self.people = people

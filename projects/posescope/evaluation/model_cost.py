@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from posescope.engine.building import building
 from posescope.errors import InputError
 
-__all__ = ['ModelCost', 'input_size_of', 'measure_cost', 'multiply_adds']
+__all__ = ['ModelCost', 'input_size_of', 'joints_of', 'measure_cost', 'multiply_adds']
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def measure_cost(cfg: Config, name: str, repeats: int = 20) -> ModelCost:
         model = MODELS.build(cfg.model)
     model.eval()
     inputs = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
-    head = getattr(model, 'head', None)
-    joints: int = getattr(head, 'out_channels', 0) or getattr(head, 'num_joints', 17)
+    joints = joints_of(model)
     times = []
     with one_thread(), torch.inference_mode():
         arithmetic = multiply_adds(model, inputs, None, mode='tensor')
@@ -78,20 +77,37 @@ def measure_cost(cfg: Config, name: str, repeats: int = 20) -> ModelCost:
     )
 
 
+def joints_of(model: nn.Module) -> int:
+    """Count the joints that a top-down model predicts, by the channels of its head; 17 if that does not tell."""
+    head = getattr(model, 'head', None)
+    channels: int = getattr(head, 'out_channels', 0) or getattr(head, 'num_joints', 17)
+    test_cfg: Mapping[str, Any] = getattr(model, 'test_cfg', None) or {}
+    # A joint of UDP's combined maps has three channels: a heatmap and two offsets.
+    return channels // 3 if test_cfg.get('flip_mode') == 'udp_combined' else channels
+
+
 def input_size_of(cfg: Config, name: str) -> tuple[int, int]:
     """Find width and height of a top-down model's input in its test pipeline.
 
     Raises:
-        InputError: No step of the pipeline says it.
+        InputError: The pipeline is not that of a top-down model.
     """
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    sizes = [step['input_size'] for step in dataset.get('pipeline') or [] if 'input_size' in step]
+    steps = list(dataset.get('pipeline') or [])
+    sizes = [step['input_size'] for step in steps if _name(step) == 'TopdownAffine' and 'input_size' in step]
     if not sizes:
         raise InputError(
-            f'{name}: no step of test_dataloader.dataset.pipeline has an input_size; top-down models have TopdownAffine'
+            f'{name} is no top-down model: test_dataloader.dataset.pipeline has no TopdownAffine with an input_size, '
+            f'only {", ".join(map(_name, steps)) or "nothing"}'
         )
     width, height = sizes[-1]
     return int(width), int(height)
+
+
+def _name(step: Any) -> str:
+    """Name of a transform, which a config gives as a text or as the class."""
+    kind = step.get('type')
+    return kind.__name__ if isinstance(kind, type) else str(kind).rpartition('.')[2]
 
 
 def multiply_adds(model: nn.Module, *inputs: Any, **options: Any) -> int:

@@ -1,11 +1,15 @@
 """Object keypoint similarity, per joint and per person."""
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ['ks', 'oks']
+from posescope.errors import InputError
+
+__all__ = ['ks', 'oks', 'require_sigmas']
 
 
 def ks(keypoints: ArrayLike, truths: ArrayLike, areas: ArrayLike, sigmas: ArrayLike) -> NDArray[np.float64]:
@@ -49,3 +53,23 @@ def oks(keypoints: ArrayLike, truths: ArrayLike, areas: ArrayLike, sigmas: Array
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', 'Mean of empty slice', RuntimeWarning)
         return np.nanmean(ks(keypoints, truths, areas, sigmas), axis=-1)
+
+
+def require_sigmas(
+    meta: Mapping[str, Any], remedy: str = 'set metainfo=dict(from_file=…) of the data set to a file with sigmas'
+) -> None:
+    """Raise :class:`InputError` unless metainfo has a sigma for each joint, as 25 of MMPose's files have not.
+
+    Args:
+        meta: Parsed metainfo: ``sigmas``, ``num_keypoints`` (as many as sigmas if it says nothing) and perhaps
+            ``dataset_name``.
+        remedy: What the message tells to do.
+    """
+    sigmas = meta.get('sigmas')
+    number = 0 if sigmas is None else len(sigmas)
+    joints = int(meta.get('num_keypoints', number))
+    if not number or number != joints:
+        where = f' of {meta["dataset_name"]}' if meta.get('dataset_name') else ''
+        raise InputError(
+            f'{number} sigmas for {joints or "all"} joints in the metainfo{where}: OKS needs one each; {remedy}'
+        )

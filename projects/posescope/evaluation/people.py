@@ -77,18 +77,20 @@ def people_from_coco(
     Raises:
         InputError: An annotation lacks a field, its joints are not as many as the others', or a number is not finite.
     """
-    image_ids = _unique([image['id'] for image in content['images']])
-    category_ids = _unique([category['id'] for category in content.get('categories') or []])
+    image_ids, category_ids = _ids(content['images'], 'image'), _ids(content.get('categories') or [], 'category')
     annotations = content.get('annotations') or []
+    _check_fields(annotations, ['id'])
     fields = PART_FIELDS.get(iou_type, ('keypoints',))
+    annotations = _with_joints(annotations, fields)
     by_number = iou_type == 'keypoints_crowd'
-    _check_fields(annotations, ['bbox', *fields, *['area'] * use_area, *['num_keypoints'] * by_number])
+    needed = ['image_id', 'category_id', 'bbox', *fields, *['area'] * use_area, *['num_keypoints'] * by_number]
+    _check_fields(annotations, needed)
     annotations, image, category = _listed(annotations, image_ids, category_ids)
     if annotations:
         keypoints = np.concatenate([_triples(annotations, field) for field in fields], axis=1)
     else:
         keypoints = np.zeros((0, joints, 3))
-    boxes = np.array([person['bbox'][:4] for person in annotations], np.float64).reshape(-1, 4)
+    boxes = _boxes(annotations)
     if use_area:
         areas = np.array([person['area'] for person in annotations], np.float64)
     else:
@@ -104,12 +106,26 @@ def people_from_coco(
     return People(image_ids, category_ids, ids, image, category, keypoints, boxes, areas, crowd, crowd | ~counted)
 
 
+def _with_joints(annotations: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """Leave out what has no joints at all, such as regions of crowds, unless nobody has any."""
+    kept = [one for one in annotations if any(one.get(field) for field in fields)]
+    if not kept or len(kept) == len(annotations):
+        return annotations
+    print_log(
+        f'{len(annotations) - len(kept)} of {len(annotations)} annotations are left out: they have no joints',
+        'current',
+        logging.WARNING,
+    )
+    return kept
+
+
 def _check_fields(annotations: Sequence[Mapping[str, Any]], needed: Sequence[str]) -> None:
     for field in needed:
-        lacking = [person['id'] for person in annotations if field not in person]
+        lacking = [place for place, person in enumerate(annotations) if field not in person]
         if lacking:
+            who = f'annotations[{lacking[0]}]' if field == 'id' else f'annotation {annotations[lacking[0]]["id"]}'
             hint = '; use_area=False measures people by their boxes' if field == 'area' else ''
-            raise InputError(f'annotation {lacking[0]} lacks {field}{_of_all(lacking, annotations)}{hint}')
+            raise InputError(f'{who} lacks {field}{_of_all(lacking, annotations)}{hint}')
 
 
 def _listed(
@@ -160,8 +176,29 @@ def positions(ids: ArrayLike, known: NDArray[Any]) -> tuple[NDArray[np.int64], N
     return place, known[place] != values
 
 
-def _unique(ids: Sequence[Any]) -> NDArray[Any]:
-    return np.unique(np.asarray(ids)) if len(ids) else np.zeros(0, np.int64)
+def _ids(entries: Sequence[Mapping[str, Any]], what: str) -> NDArray[Any]:
+    """Distinct ids of images or categories in ascending order."""
+    if not entries:
+        return np.zeros(0, np.int64)
+    lacking = [place for place, entry in enumerate(entries) if 'id' not in entry]
+    if lacking:
+        raise InputError(f'{what} number {lacking[0]} lacks id ({len(lacking)} of {len(entries)})')
+    ids = np.asarray([entry['id'] for entry in entries])
+    if ids.dtype.kind not in 'iuUS':
+        wrong = next(entry['id'] for entry in entries if np.asarray(entry['id']).dtype.kind not in 'iuUS')
+        raise InputError(f'{what} id {wrong!r} is neither a whole number nor a text')
+    return np.unique(ids)
+
+
+def _boxes(annotations: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    counts = np.array([0 if (box := person['bbox']) is None else len(box) for person in annotations])
+    wrong = np.flatnonzero(counts < 4)
+    if len(wrong):
+        raise InputError(
+            f'annotation {annotations[wrong[0]]["id"]} has {counts[wrong[0]]} numbers in bbox: it takes x, y, width '
+            f'and height{_of_all(wrong, annotations)}'
+        )
+    return np.array([person['bbox'][:4] for person in annotations], np.float64).reshape(-1, 4)
 
 
 def _triples(annotations: Sequence[Mapping[str, Any]], field: str) -> NDArray[np.float64]:

@@ -16,16 +16,19 @@ from posescope.evaluation.people import People
 __all__ = ['DUMP_SUFFIXES', 'evaluate_dump', 'metric_options', 'read_detections', 'read_dump']
 
 DUMP_SUFFIXES = ('.pkl', '.pickle')
-_METRIC_OPTIONS = ('use_area', 'score_mode', 'keypoint_score_thr', 'nms_mode', 'nms_thr')
+_METRIC_OPTIONS = ('iou_type', 'use_area', 'score_mode', 'keypoint_score_thr', 'nms_mode', 'nms_thr')
 """Arguments of MMPose's CocoMetric that decide which predictions are evaluated, and how."""
+_IOU_TYPES = ('keypoints', 'keypoints_crowd')
+"""Kinds of evaluation whose joints are those of the annotations."""
 
 
-def read_detections(path: Path, people: People) -> Detections:
+def read_detections(path: Path, people: People, iou_type: str = 'keypoints') -> Detections:
     """Read detections in COCO's result format.
 
     Args:
         path: A JSON file.
         people: Those to compare with.
+        iou_type: Kind of evaluation, see :func:`people_from_coco`.
 
     Raises:
         InputError: The file is missing, broken, or does not fit the people.
@@ -34,7 +37,7 @@ def read_detections(path: Path, people: People) -> Detections:
     if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
         raise InputError(f'{path} is no list of COCO-format detections')
     try:
-        return detections_from_coco(results, people)
+        return detections_from_coco(results, people, iou_type)
     except InputError as error:
         raise InputError(f'{path}: {error}') from error
     except (TypeError, ValueError) as error:
@@ -85,11 +88,11 @@ def metric_options(config: str | None) -> dict[str, Any]:
         config: A config with ``test_evaluator``; None for none.
 
     Returns:
-        Those of ``use_area``, ``score_mode``, ``keypoint_score_thr``, ``nms_mode`` and ``nms_thr`` that the config's
-        one COCO metric sets; empty if it has none or several.
+        Those of ``iou_type``, ``use_area``, ``score_mode``, ``keypoint_score_thr``, ``nms_mode`` and ``nms_thr`` that
+        the config's one COCO metric sets; empty if it has none or several.
 
     Raises:
-        InputError: The config is missing or broken.
+        InputError: The config is missing or broken, or its metric is of a part of the body.
     """
     if config is None:
         return {}
@@ -99,7 +102,15 @@ def metric_options(config: str | None) -> dict[str, Any]:
     evaluators = load_config(config).get('test_evaluator') or []
     listed = evaluators if isinstance(evaluators, list | tuple) else [evaluators]
     of_coco = [one for one in listed if _is_coco(class_of(one))]
-    return {key: of_coco[0][key] for key in _METRIC_OPTIONS if key in of_coco[0]} if len(of_coco) == 1 else {}
+    if len(of_coco) != 1:
+        return {}
+    found = {key: of_coco[0][key] for key in _METRIC_OPTIONS if key in of_coco[0]}
+    if found.get('iou_type', 'keypoints') not in _IOU_TYPES:
+        raise InputError(
+            f"config {config}: iou_type='{found['iou_type']}' of its metric is a part of a whole body; "
+            f'errors and scores are looked at for {" and ".join(_IOU_TYPES)}'
+        )
+    return found
 
 
 def _is_coco(kind: Any) -> bool:

@@ -14,7 +14,7 @@ from posescope.errors import InputError
 from posescope.evaluation.detections import check_finite, span_areas
 from posescope.evaluation.suppression import oks_nms
 
-__all__ = ['Batch', 'Predictions', 'collect', 'read_batch', 'score', 'suppress']
+__all__ = ['Batch', 'Predictions', 'as_array', 'collect', 'read_batch', 'score', 'suppress']
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -97,8 +97,17 @@ def _joined(arrays: Sequence[Any]) -> Any:
     if arrays[0] is None:
         return None
     if isinstance(arrays[0], torch.Tensor):
-        arrays = [tensor.cpu() for tensor in arrays]
+        arrays = [as_array(tensor) for tensor in arrays]
     return np.concatenate(arrays)
+
+
+def as_array(values: Any) -> NDArray[Any]:
+    """Numbers of an array or of a tensor on any device; those of 16 bits get 32, as NumPy has no bfloat16."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype in (torch.float16, torch.bfloat16) else values).numpy()
+    array = np.asarray(values)
+    return array.astype(np.float32) if array.dtype == np.float16 else array  # SciPy's filters refuse float16
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Whether evaluations can be compared: they have to be of the same images and people, measured in the same way."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +10,10 @@ from numpy.typing import ArrayLike
 from posescope.errors import InputError
 from posescope.evaluation.matching import Matches
 
-__all__ = ['check_same', 'people_digest']
+__all__ = ['MEASURE', 'check_same', 'check_same_measure', 'people_digest']
+
+MEASURE = ('iou_type', 'use_area', 'sigmas')
+"""Keys of a file's ``meta`` that say by which measure predictions were matched with people."""
 
 
 def check_same(models: Sequence[Matches], names: Sequence[str]) -> None:
@@ -22,6 +26,36 @@ def check_same(models: Sequence[Matches], names: Sequence[str]) -> None:
     for other, name in zip(models[1:], names[1:], strict=True):
         for difference in _differences(models[0], other, names[0], name):
             raise InputError(f'{names[0]} and {name} cannot be compared: {difference}')
+
+
+def check_same_measure(metas: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    """Raise :class:`InputError` if two evaluations say that they measured similarity in different ways.
+
+    Args:
+        metas: ``meta`` of their files; one that lacks a key, as files of older versions do, says nothing of it.
+        names: What to call them in the message, which names the first difference.
+    """
+    for key in MEASURE:
+        said = [(name, meta[key]) for name, meta in zip(names, metas, strict=True) if meta.get(key) is not None]
+        for name, value in said[1:]:
+            first, expected = said[0]
+            if not _equal(expected, value):
+                raise InputError(f'{first} and {name} cannot be compared: {_contrast(key, expected, value)}')
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and np.allclose(one, other, rtol=1e-5, atol=0)  # float32 or not
+    return bool(one == other)
+
+
+def _contrast(key: str, one: Any, other: Any) -> str:
+    if not isinstance(one, list) or not isinstance(other, list):
+        return f'{key}={one!r} and {key}={other!r}'
+    if len(one) != len(other):
+        return f'{len(one)} and {len(other)} {key}'
+    joint = int(np.flatnonzero(~np.isclose(one, other, rtol=1e-5, atol=0))[0])
+    return f'{key} of joint {joint} are {one[joint]:.4g} and {other[joint]:.4g}'
 
 
 def people_digest(matches: Matches) -> str:

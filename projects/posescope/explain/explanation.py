@@ -1,5 +1,6 @@
 """Explain people: run them, fix what is asked of each joint, and let methods attribute it."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,6 +97,13 @@ class Explainer:
                     f"method '{name}' means nothing for target '{self.target.name}' of a {function.kind} head; for it "
                     f'there are {", ".join(valid)}'
                 )
+
+    def trial(self) -> 'Explainer':
+        """Give one for the first joint, with methods in as few passes as can be: it fails where this one would."""
+        found = copy.copy(self)
+        found.joints = self.joints[:1]
+        found.methods = {name: method.trial() for name, method in self.methods.items()}
+        return found
 
     @torch.no_grad()
     def look(self, crops: Crops, same_picture: bool = False) -> Seen:

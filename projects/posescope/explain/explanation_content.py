@@ -9,7 +9,7 @@ from torch import Tensor
 
 from posescope.explain.attribution.indices import compare_indices
 from posescope.explain.explanation import Explainer, Seen
-from posescope.explain.map_reading import SEEN, MapReader, MapReading
+from posescope.explain.map_reading import SEEN, MapReader
 
 __all__ = ['VERSION', 'about_content', 'note_of', 'person_content', 'sentences']
 
@@ -52,17 +52,21 @@ def person_content(explainer: Explainer, seen: Seen, person: int, maps: Mapping[
     residuals = {method: explainer.residual(seen, person, method, found) for method, found in maps.items()}
     places = seen.crops.in_image(seen.pose.places)[person]
     without = _without_model(explainer, seen, person)
+    valid = seen.bound.valid[person, explainer.joints].tolist()
     joints: dict[str, Any] = {}
     for number, joint in enumerate(explainer.joints):
         by_method = {}
         for method, found in readings.items():
-            by_method[method] = _reading_content(found[number], names[joint])
+            by_method[method] = asdict(found[number])
+            by_method[method]['words'] = (
+                found[number].words(names[joint]) if valid[number] else _without_meaning(names[joint], explainer)
+            )
             residual = residuals[method]
             if residual is not None:
                 by_method[method]['residual'] = float(residual[number])
         joints[names[joint]] = {
             'seen': bool(reader.seen[joint]),
-            'target': float(seen.values[person, joint]) if seen.bound.valid[person, joint] else None,
+            'target': float(seen.values[person, joint]) if valid[number] else None,
             'methods': by_method,
             'without_model': {name: numbers[number] for name, numbers in without.items()},
         }
@@ -104,8 +108,9 @@ def sentences(content: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def _reading_content(reading: MapReading, joint: str) -> dict[str, Any]:
-    return {**asdict(reading), 'words': reading.words(joint)}
+def _without_meaning(joint: str, explainer: Explainer) -> str:
+    """What is said of a joint whose target is not valid, so that its maps are empty."""
+    return f"{joint.replace('_', ' ')}: target '{explainer.target.name}' means nothing for it here"
 
 
 def _without_model(explainer: Explainer, seen: Seen, person: int) -> dict[str, list[dict[str, float | None]]]:

@@ -46,12 +46,14 @@ def person_figures(
         name,
     )
     note = note_of(seen, person)
+    valid = seen.bound.valid[person].tolist()
     figures = {}
     for method, found in maps.items():
         for suffix, joints in pages(explainer.joints):
             rows = [explainer.joints.index(joint) for joint in joints]
             notes = [
-                f'score {float(seen.pose.scores[person, joint]):.2f}; largest {float(found[row].abs().max()):.2g}'
+                f'score {float(seen.pose.scores[person, joint]):.2f}; '
+                + (f'largest {float(found[row].abs().max()):.2g}' if valid[joint] else 'target means nothing')
                 for joint, row in zip(joints, rows, strict=True)
             ]
             text = f'{name}: {method}, target {explainer.target.name}' + (f'\n{note}' if note else '')

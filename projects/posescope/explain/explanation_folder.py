@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,11 +38,15 @@ def check_free(folder: Path) -> None:
 def new_folder(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``folder``; on success it takes that one's place, an older explanation's too.
 
-    After an exception the temporary folder is removed and ``folder`` is as it was.
+    After an exception the temporary folder is removed and ``folder`` is as it was. What a process left that was killed
+    is cleared away, and put back where it was killed between giving up the older explanation and putting the new one
+    in its place.
     """
+    _clear_after_kill(folder)
     check_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished, before = (folder.with_name(f'.{folder.name}.{os.getpid()}.{kind}') for kind in ('part', 'old'))
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a killed process of the same number, as containers have them
     unfinished.mkdir()
     try:
         yield unfinished
@@ -55,6 +60,17 @@ def new_folder(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)
+
+
+def _clear_after_kill(folder: Path) -> None:
+    name = re.compile(rf'\.{re.escape(folder.name)}\.\d+\.old')
+    if not folder.parent.is_dir():
+        return
+    for older in sorted(path for path in folder.parent.iterdir() if name.fullmatch(path.name)):
+        if folder.exists():
+            shutil.rmtree(older, ignore_errors=True)
+        else:
+            older.rename(folder)
 
 
 def write_content(content: Mapping[str, Any], folder: Path) -> None:
@@ -95,4 +111,6 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.device import get_device
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_state_dict
@@ -22,6 +21,7 @@ from posescope.engine.codec_check import refuse_other_codec
 from posescope.engine.skeleton_defaults import fill_skeleton
 from posescope.errors import InputError
 from posescope.evaluation.diagnosis.skeleton import skeleton_of_dataset
+from posescope.explain.device import find_device
 from posescope.explain.person_crops import PersonCutter
 from posescope.explain.pose_function import PoseFunction
 from posescope.explain.readouts import find_readout
@@ -40,9 +40,10 @@ def load_function(
         device: Where the model goes; None for the first accelerator, or the CPU without one.
 
     Raises:
-        InputError: The config is no top-down model's, or the checkpoint is damaged or of another architecture
-            or codec.
+        InputError: There is no such device, the config is no top-down model's, or the checkpoint is damaged or of
+            another architecture or codec.
     """
+    place = find_device(device)
     for key in ('model', 'test_dataloader'):
         if config.get(key) is None:
             raise InputError(f'config {config.filename or ""} lacks {key}'.replace('  ', ' '))
@@ -53,9 +54,9 @@ def load_function(
         model = _build(config)
         find_readout(model)  # refuses others before their weights are read
         _fill(model, checkpoint, config)
-        skeleton = skeleton_of_dataset(dataset)
+        skeleton = skeleton_of_dataset(config.test_dataloader.dataset)
         cutter = PersonCutter(dataset['pipeline'], skeleton.metainfo)
-    return PoseFunction(model.to(device or get_device()), skeleton, cutter)
+    return PoseFunction(model.to(place), skeleton, cutter)
 
 
 def _build(config: Config) -> nn.Module:
@@ -100,9 +101,10 @@ def _fill(model: Any, checkpoint: str | Path | None, config: Config) -> None:
 
 
 def _innermost(dataset: Any) -> Any:
-    """The data set that has the pipeline, where others wrap it."""
-    while dataset.get('pipeline') is None and dataset.get('dataset') is not None:
-        dataset = dataset['dataset']
-    if dataset.get('pipeline') is None:
+    """The data set that has the pipeline, where others wrap it; of several that are joined, the first one."""
+    found = dataset
+    while not found.get('pipeline') and (found.get('dataset') is not None or found.get('datasets')):
+        found = found['datasets'][0] if found.get('dataset') is None else found['dataset']
+    if not found.get('pipeline'):
         raise InputError('test_dataloader.dataset of the config has no pipeline, which would tell how crops are cut')
-    return dataset
+    return found

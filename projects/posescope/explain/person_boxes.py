@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.device import get_device
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_state_dict
@@ -19,6 +18,7 @@ from posescope.engine.architecture import refuse_other_architecture
 from posescope.engine.building import building
 from posescope.engine.config import load_config
 from posescope.errors import InputError
+from posescope.explain.device import find_device
 
 __all__ = ['PersonDetector', 'read_box']
 
@@ -54,7 +54,7 @@ class PersonDetector:
         device: Where it runs; None for the first accelerator, or the CPU without one.
 
     Raises:
-        InputError: Config or weights are missing or broken, or it does not know people.
+        InputError: Config or weights are missing or broken, it does not know people, or there is no such device.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class PersonDetector:
     ) -> None:
         if not 0 <= threshold <= 1:
             raise InputError(f'the score that a person needs, {threshold:g}, has to be from 0 to 1')
+        place = find_device(device)
         self.threshold, self._name = threshold, str(config)
         cfg = load_config(str(config))
         content = load_checkpoint(checkpoint)
@@ -71,7 +72,7 @@ class PersonDetector:
         refuse_other_architecture(self._model, content, str(checkpoint), partial=False)
         weights = content.get('state_dict', content)
         load_state_dict(self._model, {str(key).removeprefix('module.'): value for key, value in weights.items()})
-        self._model.to(device or get_device()).eval()
+        self._model.to(place).eval()
         self._label = _label_of_people(_classes(cfg, content), str(config))
 
     @torch.no_grad()

@@ -13,7 +13,7 @@ from posescope.errors import InputError
 __all__ = ['PersonCutter', 'checked_boxes', 'checked_picture']
 
 _NEEDED = ('LoadImage', 'GetBBoxCenterScale', 'TopdownAffine', 'PackPoseInputs')
-_LEFT_OUT = ('PlantCue',)
+_LEFT_OUT = ('PlantCue', 'KeypointConverter')
 """Steps that read more of a data set than the picture and the box."""
 
 

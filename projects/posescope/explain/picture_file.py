@@ -1,5 +1,6 @@
 """Pictures from files, as MMPose's loader gives them."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,10 @@ from posescope.errors import InputError
 
 __all__ = ['read_picture']
 
-_JPEG, _JPEG_SCAN, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
-"""Markers at the beginning, before the pixels, and at the end of a JPEG file; pixels never look like one."""
+_JPEG, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
+"""Markers at the beginning and at the end of a JPEG picture."""
+_JPEG_MARKER = re.compile(rb'\xff[^\x00\x01\xd0-\xd8\xff]', re.DOTALL)
+"""The end, or a segment that tells its length; pixels never look like one (ITU-T T.81, B.1.1)."""
 
 
 def read_picture(path: str | Path) -> NDArray[np.uint8]:
@@ -38,7 +41,7 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
         raise InputError(f'picture {path} cannot be read: {error.strerror}') from None
     if not content:
         raise InputError(f'picture {path} is empty')
-    if content.startswith(_JPEG) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
+    if content.startswith(_JPEG) and not _reaches_its_end(content):
         raise InputError(f'picture {path} is damaged: its end is missing')  # OpenCV would make it grey
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
@@ -47,3 +50,13 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
     if image is None:
         raise InputError(f'{path} is no picture that OpenCV can read, such as JPEG, PNG, WebP, BMP or TIFF')
     return np.asarray(image, np.uint8)
+
+
+def _reaches_its_end(content: bytes) -> bool:
+    """Whether a JPEG picture is whole; segments, as that of a thumbnail, and what follows, as a film, are not read."""
+    place = len(_JPEG)
+    while found := _JPEG_MARKER.search(content, place):
+        if found.group() == _JPEG_END:
+            return True
+        place = found.end() + max(2, int.from_bytes(content[found.end() : found.end() + 2], 'big'))
+    return False

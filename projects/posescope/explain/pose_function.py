@@ -93,7 +93,17 @@ class PoseFunction:
 
     @property
     def sigmas(self) -> NDArray[np.float64]:
-        """(K,) spread of each joint relative to the root of a person's area."""
+        """(K,) spread of each joint relative to the root of a person's area.
+
+        Raises:
+            InputError: The metainfo does not tell one for each joint, as that of many sets of hands and faces.
+        """
+        count = len(self.skeleton.sigmas)
+        if count != len(self.joints):
+            raise InputError(
+                f'the metainfo has {count} sigmas for {len(self.joints)} joints, so there is no KS: give the data set '
+                'a metainfo with sigmas'
+            )
         return self.skeleton.sigmas
 
     @property

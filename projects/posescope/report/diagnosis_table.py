@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -113,7 +114,8 @@ def marked_slices(diagnosis: Diagnosis) -> Table | None:
     for cell in clear[:_MOST_SLICES]:
         part, gap = cell.share, f'{100 * cell.difference:+.1f}'
         joints = f'{part.part:,} of {part.whole:,}'
-        table.add_row(f'{cell.family}: {cell.population}', _title(cell.error.label), *_estimate(part), joints, gap)
+        where = escape(f'{cell.family}: {cell.population}')
+        table.add_row(where, _title(cell.error.label), *_estimate(part), joints, gap)
     return table
 
 

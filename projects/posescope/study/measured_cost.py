@@ -25,7 +25,7 @@ from posescope.engine.building import building
 from posescope.engine.command import command
 from posescope.engine.config import load_config
 from posescope.errors import InputError
-from posescope.evaluation.model_cost import input_size_of, measure_cost
+from posescope.evaluation.model_cost import input_size_of, joints_of, measure_cost
 from posescope.study.host import describe_host
 
 __all__ = ['BATCH', 'digest_of_model', 'measure']
@@ -92,8 +92,7 @@ def _seconds_of_batch(cfg: Config, name: str) -> float:
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpose')), building(f'model of {name}'):
         model = MODELS.build(cfg.model)
     model.eval()
-    head = getattr(model, 'head', None)
-    joints: int = getattr(head, 'out_channels', 0) or getattr(head, 'num_joints', 17)
+    joints = joints_of(model)
     inputs = torch.randn(BATCH, 3, height, width, generator=torch.Generator().manual_seed(0))
     times: list[float] = []
     begun = time.perf_counter()

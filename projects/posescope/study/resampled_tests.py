@@ -1,6 +1,7 @@
 """Tests of a study on the same resamples of their images: each is resampled once, whatever it is compared with."""
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from posescope.evaluation.average_precision import STATISTICS
 from posescope.evaluation.bootstrap import Progress, Resamples, resample
 from posescope.evaluation.matches_file import load_matches
 from posescope.evaluation.matching import Matches
-from posescope.evaluation.same_people import check_same, people_digest
+from posescope.evaluation.same_people import MEASURE, check_same, check_same_measure, people_digest
 from posescope.study.plan import Split
 from posescope.study.tested_data import digest_of_file
 from posescope.version import __version__
@@ -26,10 +27,11 @@ __all__ = ['ResampledTests', 'scenes']
 
 @dataclass(frozen=True)
 class _Test:
-    """One model, resampled, and a digest of the people whom it was tested on."""
+    """One model, resampled, a digest of the people whom it was tested on, and by which measure, as JSON."""
 
     found: Resamples
     people: str
+    measure: str
 
 
 class ResampledTests:
@@ -62,11 +64,13 @@ class ResampledTests:
             All of them, in this order.
 
         Raises:
-            InputError: They were not tested on the same people, a file is damaged, or an image has no scene.
+            InputError: They were not tested on the same people by the same measure, a file is damaged, or an image has
+                no scene.
         """
         tests = [self._test(name, path, split) for name, path in files.items()]
         if len({test.people for test in tests}) > 1:
             check_same([load_matches(path).matches for path in files.values()], list(files))
+        check_same_measure([json.loads(test.measure) for test in tests], list(files))
         return Resamples.joined([test.found for test in tests])
 
     def _test(self, name: str, path: Path, split: Split) -> _Test:
@@ -77,9 +81,10 @@ class ResampledTests:
             kept = None if self._folder is None else self._folder / f'{digest}.npz'
             test = None if kept is None else _read(kept, self._resamples)
             if test is None:
-                matches = load_matches(path).matches
+                file = load_matches(path)
+                matches, measure = file.matches, {key: file.meta[key] for key in MEASURE if key in file.meta}
                 drawn = resample([matches], self._resamples, 0, scenes(split, matches), self._show(name))
-                test = _Test(drawn, people_digest(matches))
+                test = _Test(drawn, people_digest(matches), json.dumps(measure))
                 if kept is not None:
                     _write(kept, test)
             self._tests[digest] = test
@@ -89,7 +94,7 @@ class ResampledTests:
 def _write(path: Path, test: _Test) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, temporary.open('wb') as file:
-        np.savez(file, people=np.array(test.people), **vars(test.found))
+        np.savez(file, people=np.array(test.people), measure=np.array(test.measure), **vars(test.found))
 
 
 def _read(path: Path, resamples: int) -> _Test | None:
@@ -97,10 +102,10 @@ def _read(path: Path, resamples: int) -> _Test | None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             found = Resamples(stored['values'], stored['drawn'], stored['units'])
-            people = str(stored['people'])
+            people, measure = str(stored['people']), str(stored['measure'])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return _Test(found, people) if found.drawn.shape == (resamples, 1, len(STATISTICS)) else None
+    return _Test(found, people, measure) if found.drawn.shape == (resamples, 1, len(STATISTICS)) else None
 
 
 def scenes(split: Split, matches: Matches) -> Any:

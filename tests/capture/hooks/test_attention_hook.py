@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 import posescope
@@ -106,6 +107,27 @@ def test_rows_under_labelled_joints(people: Path, tmp_path: Path) -> None:
         assert np.isnan(expected).any()
         np.testing.assert_allclose(store[name][:], expected.reshape(4, 2, 17, ROWS, COLUMNS), **CLOSE)
     assert (tmp_path / 'attention' / 'pictures' / '1_1_layers.png').is_file()
+
+
+def test_detected_boxes_have_no_labelled_joints(people: Path, tmp_path: Path) -> None:
+    """MMPose gives people from a box file joints at (0, 0), as if they had been labelled there."""
+    boxes = tmp_path / 'dets.json'
+    box = {'image_id': 1, 'category_id': 1, 'bbox': [10, 10, 60, 90], 'score': 0.9}
+    boxes.write_text(json.dumps([box, {**box, 'image_id': 2}]))
+
+    def config(queries: str) -> Config:
+        made = run_config('vit', people, tmp_path / queries, [hook(queries=queries)])
+        made.test_dataloader.dataset.bbox_file = str(boxes)
+        return made
+
+    runner = build_run(config('labelled'))
+    message = rf"queries='labelled' takes labelled people, and these are boxes of {boxes}; choose 'predicted'"
+    with pytest.raises(InputError, match=message):
+        runner.test()
+    assert 'forward' not in vars(runner.model.backbone)
+    assert not (tmp_path / 'labelled' / 'attention').exists()
+    build_run(config('predicted')).test()
+    assert len(posescope.open_store(tmp_path / 'predicted' / 'attention').samples) == 2
 
 
 def test_all_rows_and_rollout(people: Path, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from mmcv.transforms import BaseTransform
 from mmengine.runner import EpochBasedTrainLoop
 from mmengine.visualization import BaseVisBackend
-from mmpose.registry import VISBACKENDS
+from mmpose.registry import TRANSFORMS, VISBACKENDS
 
 import posescope
 from posescope.capture.hooks import CaptureHook
@@ -186,6 +187,68 @@ def test_looks_during_a_training(people: Path, tmp_path: Path, quick_pictures: N
     for name, step, image in KeepingVisBackend.shown:
         (local,) = (tmp_path / 'looked').glob(f'*/vis_data/vis_image/{name}_{step}.png')
         np.testing.assert_array_equal(cv2.imread(str(local))[..., ::-1], image)
+
+
+AVERAGED = """
+custom_hooks = [
+    dict(type='EMAHook', momentum=0.5, update_buffers=True, priority=49),
+    dict(type='FeatureMapHook', layers=['head'], interval=1, people=2),
+]
+"""
+
+
+def test_looks_at_the_weights_that_are_saved(people: Path, tmp_path: Path) -> None:
+    """With a moving average of the weights, checkpoints hold the average: so do looks."""
+    config = write_small_config(tmp_path / 'small.py', people.parent, epochs=1, more=AVERAGED)
+    assert run_train([str(config), '--work-dir', str(tmp_path / 'run')]) == 0
+    looked = posescope.open_store(tmp_path / 'run' / 'features' / 'epoch_1').identity['checkpoint']
+    checkpoint = torch.load(tmp_path / 'run' / 'epoch_1.pth')
+    assert looked == weights_digest(Weights(checkpoint['state_dict']))
+    learnt = checkpoint['ema_state_dict']  # where MMEngine keeps them meanwhile
+    assert looked != weights_digest(Weights({name: learnt[f'module.{name}'] for name in checkpoint['state_dict']}))
+
+
+class Weights(torch.nn.Module):
+    """A model that has nothing but its weights."""
+
+    def __init__(self, weights: dict[str, torch.Tensor]) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def state_dict(self, *args: Any, **options: Any) -> dict[str, torch.Tensor]:
+        return self.weights
+
+
+@TRANSFORMS.register_module()
+class FarPicture(BaseTransform):
+    """Says that a picture came from a store of objects, as with ``backend_args``, or does not say where from."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        return {**results, 'img_path': self.path}
+
+
+@pytest.mark.parametrize('path', ['s3://bucket/1.png', '', __file__], ids=['elsewhere', 'nowhere', 'no picture'])
+def test_people_whose_photograph_cannot_be_read(
+    path: str, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops: list[Crop] = []
+
+    def draw(crop: Crop, arrays: Any, grids: Any) -> dict[str, Figure]:
+        crops.append(crop)
+        return {}
+
+    monkeypatch.setattr('posescope.capture.hooks.feature_map_hook.draw_features', draw)
+    config = run_config('resnet', people, tmp_path, [{'type': 'FeatureMapHook', 'layers': 'head', 'pictures': 2}])
+    config.test_dataloader.dataset.pipeline.insert(1, {'type': 'FarPicture', 'path': path})
+    config.log_level = 'INFO'
+    build_run(config).test()
+    assert [crop.photograph for crop in crops] == [None, None]
+    log = next(tmp_path.glob('*/*.log')).read_text()
+    assert log.count('so maps are drawn without the photograph') == 1
+    assert posescope.open_store(tmp_path / 'features').complete
 
 
 @pytest.mark.parametrize(

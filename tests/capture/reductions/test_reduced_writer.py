@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from posescope.capture.reductions import PCA, ReducedWriter
+from posescope.capture.reductions import PCA, ReducedWriter, reduced_writer
 from posescope.capture.store.reader import open_store
 from posescope.capture.store.writer import StoreWriter
 from posescope.errors import CaptureError, InputError
@@ -81,6 +81,54 @@ def test_joint_crops_are_where_the_reader_says(tmp_path, layer: str) -> None:
         writer.write(inside, {layer: maps}, {layer: GRID})
     found = np.stack([open_store(tmp_path / 'maps').to_image(layer, store[layer][i, ..., 0, 0], i) for i in range(30)])
     np.testing.assert_allclose(found[..., ::-1], store.samples.keypoints, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ('lengths', 'fit', 'during'),
+    [
+        ((15, 14), 28, True),  # each rank will have fourteen
+        ((15, 14), 29, False),  # one would fit at its fifteenth, the other never
+        ((15, 15), 30, True),
+        ((10, 10), 1000, False),
+    ],
+)
+def test_ranks_fit_at_the_same_time(tmp_path, lengths: tuple[int, int], fit: int, during: bool) -> None:
+    """Ranks that wait for each other in fitting do so all during the run, or all at its end."""
+    found = []
+    for rank, length in enumerate(lengths):
+        phase, phases = ['run'], []
+
+        def summed(tensor: torch.Tensor, phase: list[str] = phase, phases: list[str] = phases) -> torch.Tensor:
+            phases.append(phase[0])
+            return tensor * 2
+
+        writer = ReducedWriter(
+            StoreWriter(tmp_path, IDENTITY, rank, 2, expected=sum(lengths)), dict(type='PCA', k=2, fit=fit), summed
+        )
+        with writer:
+            for sample in SAMPLES[rank * 15 : rank * 15 + length]:
+                maps = draw_maps([sample])
+                writer.write([sample], {name: torch.tensor(maps[name].copy()) for name in LAYERS})
+            phase[0] = 'end'
+        found.append(phases)
+        for file in tmp_path.glob('*fitted*'):
+            file.unlink()  # or the second rank, which here comes after the first, would take it
+    assert set(found[0]) == set(found[1]) == {'run' if during else 'end'}
+    assert len(found[0]) == len(found[1])
+
+
+@pytest.mark.parametrize('world', [1, 2])
+def test_few_samples_wait_where_they_are_large(tmp_path, monkeypatch: pytest.MonkeyPatch, world: int) -> None:
+    each = sum(draw_maps(SAMPLES[:1])[name].nbytes for name in LAYERS)
+    monkeypatch.setattr(reduced_writer, '_MOST_BYTES', 6 * each)
+    seen = []
+    sink = StoreWriter(tmp_path, IDENTITY, 0, world, expected=60)
+    with ReducedWriter(sink, dict(type='PCA', k=2, fit=1000), lambda tensor: tensor * world) as writer:
+        for sample in SAMPLES[:9]:
+            maps = draw_maps([sample])
+            writer.write([sample], {name: torch.tensor(maps[name].copy()) for name in LAYERS})
+            seen.append(sink.has(sample))
+    assert seen == [False] * 5 + [True] * 4
 
 
 def test_refusals(tmp_path) -> None:

@@ -8,6 +8,7 @@ import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +181,27 @@ def test_batches_unlike_the_first_are_refused(tmp_path, change, message: str) ->
 def test_samples_with_other_joints_are_refused(tmp_path) -> None:
     with pytest.raises(CaptureError, match='equally many keypoints'), StoreWriter(tmp_path, IDENTITY) as writer:
         writer.write([SAMPLES[0], draw_sample(1, keypoints=np.zeros((4, 2)))], {'head': np.zeros((2, 3))})
+
+
+def test_nothing_to_write_is_refused(tmp_path) -> None:
+    with pytest.raises(CaptureError, match='there is no layer to write'), StoreWriter(tmp_path, IDENTITY) as writer:
+        writer.write(SAMPLES[:2], {})
+    assert not list(tmp_path.glob('*.json'))
+
+
+@pytest.mark.parametrize('when', ['at once', 'later', 'in a resumed run'])
+def test_people_of_several_data_sets_with_equal_ids_are_refused(tmp_path, when: str) -> None:
+    other = replace(SAMPLES[0], image_path='other/0.jpg')
+    message = r'image id 0, annotation id 7 is in 0\.jpg and in other/0\.jpg: data sets that share ids'
+    if when == 'in a resumed run':
+        with StoreWriter(tmp_path, IDENTITY) as writer:
+            writer.write(SAMPLES[:2], draw_maps(SAMPLES[:2]))
+    with pytest.raises(CaptureError, match=message), StoreWriter(tmp_path, IDENTITY) as writer:
+        if when == 'at once':
+            writer.write([SAMPLES[0], other], draw_maps([SAMPLES[0], other]))
+        if when == 'later':
+            writer.write(SAMPLES[:2], draw_maps(SAMPLES[:2]))
+        writer.write([other], draw_maps([other]))
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path) -> None:

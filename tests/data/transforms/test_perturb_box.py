@@ -68,6 +68,13 @@ def test_pixels_are_those_of_the_input(box: np.ndarray, pixels: float) -> None:
     np.testing.assert_allclose(moved, np.broadcast_to([-pixels, 0], moved.shape), atol=1e-3)
 
 
+def test_pixels_are_those_of_the_input_also_where_the_box_grows() -> None:
+    grown = {'type': 'PerturbBox', 'scale': 0.5}
+    step = {**grown, 'pixels': 2, 'direction': 0, 'input_size': INPUT}
+    moved = crop(BOX, step)['transformed_keypoints'] - crop(BOX, grown)['transformed_keypoints']
+    np.testing.assert_allclose(moved, np.broadcast_to([-2, 0], moved.shape), atol=1e-3)
+
+
 def direction(image_id: int, person: int, shift: float = 1, seed: int = 0) -> np.ndarray:
     """Where a box is shifted to, as a unit vector."""
     unit = {'bbox_center': np.zeros((1, 2)), 'bbox_scale': np.ones((1, 2)), 'img_id': image_id, 'id': person}

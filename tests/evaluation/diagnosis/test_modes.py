@@ -1,5 +1,8 @@
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from posescope.evaluation.diagnosis.error_classes import classify
 from posescope.evaluation.diagnosis.modes import count_modes, modes
@@ -85,3 +88,37 @@ def test_chose_wrong_or_never_saw() -> None:
     counts = count_modes(errors, found)
     assert counts['miss'] == {'first': 0, 'second': 0, 'third': 1, 'none': 0, 'without_scores': 1}
     assert counts['inversion'] == {'first': 0, 'second': 1, 'third': 0, 'none': 1, 'without_scores': 2}
+
+
+class OnDevice(torch.Tensor):
+    """A tensor that NumPy cannot read, as those of a GPU."""
+
+    def __array__(self, *_: Any) -> Any:
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+    def cpu(self) -> torch.Tensor:
+        return self.as_subclass(torch.Tensor).cpu()
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
+def test_scores_may_be_tensors_of_any_device_and_precision(dtype: torch.dtype) -> None:
+    def tensor(values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(values).to(dtype).requires_grad_().as_subclass(OnDevice)
+
+    crop = {'input_center': np.array([100.0, 200.0]), 'input_scale': np.array([96.0, 128.0])}
+    heatmap = {'pred_instances': {'keypoints': np.zeros((1, 1, 2))}, **crop}
+    fields = {'heatmaps': tensor(bumps([(12, 16, 1.0)])[None])}
+    assert peaks_of_sample({**heatmap, 'pred_fields': fields})[0, 0].tolist() == [76, 168]
+    bins = tensor(np.exp(-((np.arange(400) - 100) ** 2) / 50)[None, None])
+    labels = {'keypoints': np.zeros((1, 1, 2)), 'keypoint_x_labels': bins, 'keypoint_y_labels': bins}
+    assert peaks_of_sample({'pred_instances': labels, **crop})[0, 0].tolist() == [76, 168]
+
+
+def test_heatmaps_of_half_precision() -> None:
+    sample = {
+        'pred_instances': {'keypoints': np.zeros((1, 1, 2))},
+        'pred_fields': {'heatmaps': bumps([(12, 16, 1.0)])[None].astype(np.float16)},
+        'input_center': np.array([100.0, 200.0]),
+        'input_scale': np.array([96.0, 128.0]),
+    }
+    assert peaks_of_sample(sample)[0, 0].tolist() == [76, 168]

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from mmpose.registry import METRICS
 
 from posescope.errors import InputError
@@ -122,6 +123,17 @@ def test_modes_come_from_heatmaps_also_if_detections_are_left_out(tmp_path: Path
     assert metric.diagnosis.modes is not None
     assert metric.diagnosis.modes['inversion'] == {'first': 0, 'second': 40, 'third': 0, 'none': 0, 'without_scores': 0}
     assert all(peaks.nbytes == 3 * 3 * 2 * 4 for _, (_, _, peaks) in _results(metric, predicted))
+
+
+def test_modes_come_from_tensors_of_half_precision(tmp_path: Path) -> None:
+    predicted = samples(heatmaps=True)
+    for sample in predicted:
+        sample['pred_fields'] = {'heatmaps': torch.from_numpy(sample['pred_fields']['heatmaps']).bfloat16()}
+        one = sample['pred_instances']
+        sample['pred_instances'] = {name: torch.from_numpy(values).bfloat16() for name, values in one.items()}
+    modes = evaluate(tmp_path, predicted, nms_mode='none').diagnosis.modes
+    assert modes is not None
+    assert modes['inversion'] == {'first': 0, 'second': 40, 'third': 0, 'none': 0, 'without_scores': 0}
 
 
 def _results(metric: PoseDiagnosis, predicted: list[dict[str, Any]]) -> list[Any]:

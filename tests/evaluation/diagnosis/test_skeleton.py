@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from posescope.errors import InputError
-from posescope.evaluation.diagnosis.skeleton import find_skeleton, named_skeleton, skeleton_of_file
+from posescope.evaluation.diagnosis.skeleton import (
+    find_skeleton,
+    named_skeleton,
+    skeleton_of_config,
+    skeleton_of_dataset,
+    skeleton_of_file,
+)
 
 PATH = Path('annotations.json')
 
@@ -79,3 +85,33 @@ def test_a_metainfo_or_a_config_has_to_fit_the_names(tmp_path: Path) -> None:
     config.write_text('test_dataloader = None\n')
     with pytest.raises(InputError, match=r'no test_dataloader\.dataset'):
         find_skeleton(PATH, None, config=str(config))
+
+
+@pytest.mark.parametrize(
+    ('config', 'metainfo'),
+    [
+        ('body_2d_keypoint/rtmpose/body8/rtmpose-t_8xb256-420e_body8-256x192.py', 'coco'),
+        ('hand_2d_keypoint/rtmpose/hand5/rtmpose-m_8xb256-210e_hand5-256x256.py', 'coco_wholebody_hand'),
+    ],
+)
+def test_several_data_sets_in_one_have_the_skeleton_of_all(tmp_path: Path, config: str, metainfo: str) -> None:
+    path = tmp_path / 'config.py'
+    path.write_text(f"_base_ = 'mmpose::{config}'\n")
+    found, expected = skeleton_of_config(str(path)), skeleton_of_file(metainfo)
+    assert found.joints == expected.joints
+    assert found.flip_indices.tolist() == expected.flip_indices.tolist()
+
+
+def test_wrappers_are_entered_and_others_refused(tmp_path: Path) -> None:
+    inner = {'type': 'CrowdPoseDataset'}
+    for dataset in (
+        {'type': 'RepeatDataset', 'times': 2, 'dataset': inner},
+        {'type': 'CombinedDataset', 'metainfo': {'from_file': 'configs/_base_/datasets/crowdpose.py'}, 'datasets': []},
+    ):
+        assert skeleton_of_dataset(dataset).joints == skeleton_of_file('crowdpose').joints
+    with pytest.raises(InputError, match=r"^test_dataloader\.dataset of type 'ImageNet' is no COCO-style data set"):
+        skeleton_of_dataset({'type': 'ImageNet'})
+    config = tmp_path / 'config.py'
+    config.write_text("test_dataloader = dict(dataset=dict(type='ImageNet'))\n")
+    with pytest.raises(InputError, match=r'^config .*config\.py: test_dataloader\.dataset of type'):
+        skeleton_of_config(str(config))

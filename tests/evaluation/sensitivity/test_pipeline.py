@@ -30,6 +30,10 @@ def test_places() -> None:
     found = perturbed(STEPS, FACTORS['subpixel'], 0.5, seed=5)
     assert names(found) == [*names(STEPS[:3]), 'PerturbBox', *names(STEPS[3:])]
     assert found[3] == {'type': 'PerturbBox', 'pixels': 0.5, 'input_size': (48, 64), 'seed': 5}
+    udp = [{**step, 'use_udp': True} if step['type'] == 'TopdownAffine' else step for step in STEPS]
+    for steps, angle in ((STEPS, 30.0), (udp, -30.0)):
+        assert perturbed(steps, FACTORS['rotation'], 30.0, seed=5)[3]['rotation'] == angle
+    assert perturbed(udp, FACTORS['subpixel'], 0.5, seed=5)[3]['pixels'] == 0.5
     assert names(mirrored(STEPS)) == [*names(STEPS[:3]), 'RandomFlip', *names(STEPS[3:])]
     assert perturbed(STEPS, FACTORS['blur'], 0.0, seed=5) == STEPS
     assert before == STEPS

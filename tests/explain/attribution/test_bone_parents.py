@@ -33,3 +33,15 @@ def test_every_joint_of_other_skeletons_has_a_parent(name: str) -> None:
     skeleton = skeleton_of_file(name)
     linked = {frozenset(map(int, link)) for link in skeleton.metainfo['skeleton_links']}
     assert all({joint, parent} in linked for joint, parent in enumerate(parents_of(skeleton)))
+
+
+@pytest.mark.parametrize('name', ['coco_wholebody', 'posetrack18', '300w'])
+def test_joints_without_links_have_no_parent(name: str) -> None:
+    skeleton = skeleton_of_file(name)
+    linked = {int(joint) for link in skeleton.metainfo['skeleton_links'] for joint in link}
+    parents = parents_of(skeleton)
+    without = [joint for joint, parent in enumerate(parents) if parent < 0]
+    assert without == [joint for joint in range(len(parents)) if joint not in linked] != []
+    assert all(parent in linked for parent in parents if parent >= 0)
+    first, second = skeleton.joints[without[0]], skeleton.joints[without[1]]
+    assert parents_of(skeleton, {first: second})[without[0]] == without[1]

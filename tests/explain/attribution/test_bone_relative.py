@@ -86,3 +86,15 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
         frames.add(torch.ones(1, 2, *SIZE), person((60, 80), 0, 20))
     with pytest.raises(InputError, match='shorter than half the map'):
         BoneFrames(skeleton_of_file('coco'), size=50, bone=25)
+
+
+def test_nobody_is_gathered_for_a_joint_without_links() -> None:
+    skeleton = skeleton_of_file('posetrack18')
+    nose, ear = skeleton.joints.index('nose'), skeleton.joints.index('left_ear')
+    frames = BoneFrames(skeleton, size=65, bone=20)
+    assert frames.parents[ear] == -1
+    places = 40 + torch.arange(17)[None, :, None] * torch.tensor([3.0, 2.0])
+    frames.add(torch.ones(2, 2, *SIZE), places.expand(2, -1, -1), [ear, nose])
+    found = frames.average()
+    assert (found.people[[ear, nose]].tolist(), found.left_out[[ear, nose]].tolist()) == ([0, 2], [2, 0])
+    assert found.mean[ear].isnan().all()

@@ -4,6 +4,7 @@ import torch
 from posescope.errors import InputError
 from posescope.explain.attribution import METHODS, build_method
 from posescope.explain.attribution.method import chunks
+from posescope.explain.outputs import Outputs
 from tests.explain.attribution.explained import bind, explained
 from tests.explain.small_models import crops, fresh
 
@@ -57,3 +58,22 @@ def test_mismatches_are_refused() -> None:
 def test_chunks_cover_everything_once() -> None:
     assert [list(range(some.start, some.stop)) for some in chunks(5, 2)] == [[0, 1], [2, 3], [4]]
     assert list(chunks(0, 2)) == []
+
+
+@pytest.mark.parametrize('name', sorted({*METHODS} - {'captum', 'attention_relevance', 'attention_rollout'}))
+def test_a_trial_takes_few_passes_and_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, inputs = fresh('resnet'), crops(1)
+    bound = bind(made, inputs)
+    seen: list[int] = []
+    forward = made.forward
+
+    def counted(crops: torch.Tensor) -> Outputs:
+        seen.append(len(crops))
+        return forward(crops)
+
+    monkeypatch.setattr(type(made), '__call__', lambda self, crops: counted(crops))
+    method = build_method(name)
+    before = dict(vars(method))
+    method.trial().attribute(made, inputs, bound, [0])
+    assert sum(seen) <= 3
+    assert vars(method) == before

@@ -39,3 +39,6 @@ def test_the_input_is_left_alone() -> None:
 def test_gaps_are_refused() -> None:
     with pytest.raises(InputError, match='leaves gaps'):
         Occlusion(window=8, stride=9)
+    made, inputs, bound = explained('resnet')
+    with pytest.raises(InputError, match='stride=17 of method occlusion leaves gaps between windows of 16 pixels'):
+        Occlusion(stride=17).attribute(made, inputs, bound, [0])  # an eighth of 128

@@ -1,10 +1,13 @@
 """Discs and their controls lie where the definition says."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 
 from posescope.errors import InputError
+from posescope.explain.dependency import discs
 from posescope.explain.dependency.discs import DiscPlan, DiscSettings, plan_discs
 from posescope.explain.dependency.people import LabelledPeople
 
@@ -87,6 +90,55 @@ def test_unlabelled_joints_are_neither_hidden_nor_read() -> None:
     found = plan(crowd(np.array([[[60.0, 60], [np.nan, np.nan], [120, 120]]])), EXACT)
     assert found.hidden[0].tolist() == [0, -1, 1]
     np.testing.assert_array_equal(found.control[0] >= 0, [[False, False, True], [False] * 3, [True, False, False]])
+
+
+def test_a_joint_beside_the_picture_is_read_and_not_hidden() -> None:
+    people = crowd(np.array([[[60.0, 60], [250, 60], [120, 120]]]))
+    found = plan(people, EXACT)
+    assert found.hidden[0].tolist() == [0, -1, 1]
+    assert (found.control[0, :, 1] == -1).all()
+    assert found.control[0, 1, 0] >= 0 or found.control[0, 1, 2] >= 0
+    assert not found.covered[0, :, 1].any()
+
+
+def test_memory_of_many_joints() -> None:
+    """A table of candidates (32 000) and pairs (1560) in float64 alone would take 400 MB."""
+    people = crowd(np.random.default_rng(0).uniform(20, 380, (1, 40, 2)), area=1000, size=400)
+    tracemalloc.start()
+    try:
+        found = plan(people, DiscSettings())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 150e6
+    assert (found.control >= 0).sum() > 1300
+
+
+def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = random_people(count=2)
+    whole = plan(people, DiscSettings())
+    monkeypatch.setattr(discs, '_AT_ONCE', 1)
+    for name in ('centre', 'control', 'hidden', 'person'):
+        np.testing.assert_array_equal(getattr(plan(people, DiscSettings()), name), getattr(whole, name))
+
+
+def test_of_many_pairs_fewer_candidates_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = random_people(count=1)  # 72 pairs
+    tried: list[int] = []
+    served = discs._served
+
+    def noted(distance: np.ndarray, *others: object) -> np.ndarray:
+        tried.append(distance.shape[1])
+        return served(distance, *others)
+
+    monkeypatch.setattr(discs, '_served', noted)
+    monkeypatch.setattr(discs, '_MOST_CANDIDATES', 72 * 5)
+    few = plan(people, DiscSettings())
+    assert max(tried) <= 72 * 5
+    monkeypatch.setattr(discs, '_MOST_CANDIDATES', 1)
+    plan(people, DiscSettings())
+    assert tried[-1] <= 72
+    assert (few.control >= 0).sum() > 0.8 * (~few.covered).sum(), 'nearly every pair still has a control'
 
 
 @pytest.mark.parametrize(

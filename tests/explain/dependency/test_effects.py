@@ -60,7 +60,7 @@ def test_heatmaps_of_the_same_network() -> None:
 
 def test_only_good_and_visible(effects: Effects) -> None:
     labelled = people(4)
-    labelled.truth[0, 2] += 30  # the model is right about the square, but not by this label
+    labelled.truth[0, 2, 0] -= 14  # the model is right about the square, but not by this label
     labelled.visible[1, 3] = False
     labelled.truth[2, 4] = np.nan
     labelled.visible[2, 4] = False
@@ -73,6 +73,18 @@ def test_only_good_and_visible(effects: Effects) -> None:
     assert np.isnan(hidden[2, 4]).all()
     assert np.isnan(hidden[2, :, 4]).all()
     np.testing.assert_array_equal(hidden[3], effects.hidden['ks'][0, 3])
+
+
+def test_a_joint_beside_the_picture_is_not_hidden(effects: Effects) -> None:
+    """Two people, of whom only one reaches beyond the picture: its upper edge lies below the shoulders."""
+    labelled = people(4)
+    labelled.region[1, 1] = labelled.truth[1, SHOULDER, 1] + 1
+    found = measure_effects(planted(), labelled, fills=['mean_colour'])
+    above = labelled.truth[1, :, 1] < labelled.region[1, 1]
+    assert above[SHOULDER]
+    assert np.isnan(found.hidden['ks'][0, 1][:, above]).all()
+    assert np.isfinite(found.hidden['ks'][0, 1][np.ix_(above, ~above)]).all(), 'it is still read'
+    np.testing.assert_array_equal(found.hidden['ks'][0, 2], effects.hidden['ks'][0, 2])
 
 
 def test_batches_do_not_matter(effects: Effects) -> None:

@@ -7,7 +7,7 @@ from posescope.errors import InputError
 from posescope.explain.dependency.fills import Blur, MeanColour, Noise, build_fills
 from posescope.explain.dependency.people import LabelledPeople
 from tests.explain.dependency.planted_people import people
-from tests.explain.small_models import crops
+from tests.explain.small_models import crops, fresh
 
 
 def some(count: int = 2) -> LabelledPeople:
@@ -18,6 +18,19 @@ def some(count: int = 2) -> LabelledPeople:
 
 def test_mean_colour_is_zero() -> None:
     assert not MeanColour().surface(some(), torch.tensor([4.0, 4.0])).any()
+
+
+def test_mean_colour_is_not_black_where_nothing_is_taken_off() -> None:
+    people = some()
+    found = MeanColour(normalised=False).surface(people, torch.tensor([4.0, 4.0]))
+    assert found.shape == people.inputs.shape
+    for person in range(2):
+        for channel, plane in enumerate(people.inputs[person].numpy()):
+            np.testing.assert_allclose(found[person, channel], plane.astype(np.float64).mean(), rtol=1e-4)
+    made = fresh('resnet')
+    assert build_fills('mean_colour', made)[0].normalised
+    made.model.data_preprocessor._enable_normalize = False
+    assert not build_fills('mean_colour', made)[0].normalised
 
 
 def test_blur_as_torchvision_does_it() -> None:

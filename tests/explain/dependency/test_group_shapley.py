@@ -30,6 +30,15 @@ def test_the_shoulder_makes_the_elbow(shapley: GroupShapley) -> None:
     assert np.isnan(shapley.across[:, ELBOW, 1]).all()
 
 
+def test_joints_beside_the_picture_do_not_play() -> None:
+    some = people(1)
+    some.region[0, 1] = some.truth[0, SHOULDER, 1] + 1
+    found = measure_group_shapley(planted(), some, GROUPS, fills=['mean_colour'], batch_size=32)
+    assert np.isnan(found.within[0, ELBOW, SHOULDER])
+    assert np.isnan(found.across[0, ELBOW, 0]), 'all joints of the face lie above the picture'
+    assert np.isfinite(found.across[0, ELBOW, 2])
+
+
 def test_shoulder_in_another_group() -> None:
     others = [NAMES[SHOULDER]], [name for name in NAMES if name != NAMES[SHOULDER]]
     found = measure_group_shapley(planted(), people(1), others, fills=['mean_colour'], permutations=2, batch_size=32)

@@ -61,6 +61,8 @@ def test_groups_by_name() -> None:
     assert checked_groups([['c', 'a'], ['b']], 'abc') == [[2, 0], [1]]
     with pytest.raises(InputError, match='c: in no group; each of the 3 joints has to be in one'):
         checked_groups([['a'], ['b']], 'abc')
+    with pytest.raises(InputError, match='no joint is named; there are a, b, c'):
+        checked_groups([['a', 'b'], [], ['c']], 'abc')
     with pytest.raises(InputError, match='a: in two groups'):
         checked_groups([['a', 'b'], ['c', 'a']], 'abc')
     with pytest.raises(InputError, match=r"'left_ey' is none of .* left_eye"):

@@ -6,7 +6,7 @@ import torch
 
 from posescope.errors import InputError
 from posescope.explain.dependency.hiding import places_when_hidden, places_when_seen, with_discs
-from tests.explain.dependency.planted_people import ELBOW, FROM_SHOULDER, SHOULDER, people, planted
+from tests.explain.dependency.planted_people import ELBOW, FROM_SHOULDER, KNEE, SHOULDER, people, planted
 from tests.explain.small_models import crops, function
 
 
@@ -22,6 +22,29 @@ def test_pixels_of_discs() -> None:
         np.testing.assert_array_equal(found[:, channel].numpy() == 1, [first, second])
     assert first.sum() == 29 + 2 + 2 * 2 + 2 * 2 + 2  # what the second disc adds to 29 pixels, column by column
     assert inputs.sum() == 0
+
+
+def test_discs_leave_alone_what_pads_the_picture() -> None:
+    inputs, surface = torch.zeros(2, 3, 20, 30), torch.ones(2, 3, 20, 30)
+    centres = torch.tensor([[[10.0, 5.0]], [[10.0, 5.0]]])
+    region = torch.tensor([[9.5, 0.0, 29.0, 5.0], [0.0, 0.0, 29.0, 19.0]])
+    found = with_discs(inputs, surface, centres, torch.tensor([3.0, 3.0]), region)[:, 0].numpy() == 1
+    y, x = np.mgrid[:20, :30]
+    disc = np.hypot(x - 10, y - 5) <= 3
+    np.testing.assert_array_equal(found, [disc & (x >= 10) & (y <= 5), disc])
+
+
+def test_the_model_sees_padding_as_it_is() -> None:
+    """The knee moves by a hundredth of a pixel for each pixel that a disc of zeros changes."""
+    some = people(2)
+    some.region[1] = [40, 0, 95, 127]
+    centre = np.array([40.0, 122.0])  # on no square of a joint
+    person, radii = np.arange(2), np.full(2, 4.0)
+    found = places_when_hidden(
+        planted(), some, torch.zeros_like(some.inputs), person, np.tile(centre, (2, 1, 1)), radii, 4
+    )
+    moved = (found[:, KNEE, 0] - some.truth[:, KNEE, 0]) * 100
+    np.testing.assert_allclose(moved, [49, 49 - 20], atol=1e-2)  # 49 pixels, 20 of them left of the middle column
 
 
 def test_several_discs_at_once() -> None:

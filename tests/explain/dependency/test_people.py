@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmpose.datasets import CocoDataset
+from mmpose.datasets import CocoDataset, CocoWholeBodyDataset
 
 from posescope.errors import InputError
 from posescope.explain.crops import Crops
@@ -103,6 +103,61 @@ def test_area_of_the_box_where_none_is_labelled(coco: tuple[Path, list[dict]]) -
     found = LabelledPeople.of_crops(crops)
     np.testing.assert_allclose(found.areas / with_area.areas, [0.53 * 4800 / 1000, 0.53 * 5400 / 1001], rtol=1e-5)
     np.testing.assert_array_equal(found.visible, np.isfinite(found.truth[..., 0]))  # the only thing that is known
+
+
+def test_whole_bodies(coco: tuple[Path, list[dict]], tmp_path: Path) -> None:
+    """133 joints, whose annotation holds them in five lists; hands know no 2."""
+    content = json.loads(coco[0].read_text())
+    generator = np.random.default_rng(1)
+    flags = {}
+    for annotation in content['annotations']:
+        parts = []
+        for name, count, highest in (
+            ('keypoints', 17, 2),
+            ('foot_kpts', 6, 2),
+            ('face_kpts', 68, 2),
+            ('lefthand_kpts', 21, 1),
+            ('righthand_kpts', 21, 1),
+        ):
+            flag = generator.integers(0, highest + 1, count)
+            annotation[name] = np.column_stack([generator.uniform(20, 120, (count, 2)), flag]).ravel().tolist()
+            parts.append(flag == highest)
+        flags[annotation['id']] = np.concatenate(parts)
+        annotation['segmentation'] = []
+    (tmp_path / 'whole.json').write_text(json.dumps(content))
+    dataset = CocoWholeBodyDataset(
+        str(tmp_path / 'whole.json'),
+        data_prefix={'img': str(coco[0].parent) + '/'},
+        pipeline=config('resnet').test_dataloader.dataset.pipeline,
+        test_mode=True,
+    )
+    found = LabelledPeople.of_crops(function('resnet').batch([dataset[0], dataset[1]]))
+    np.testing.assert_array_equal(found.visible, [flags[0], flags[1]])
+
+
+def test_what_people_lie_on_one_picture_where_ids_are_not_packed(coco: tuple[Path, list[dict]]) -> None:
+    crops = crops_of(coco[0])
+    for sample in crops.samples:
+        del sample.img_id
+    assert LabelledPeople.of_crops(crops).images.tolist() == [str(coco[0].parent / 'a.png')] * 2
+    for sample in crops.samples:
+        del sample.img_path
+    with pytest.raises(InputError, match='neither img_id nor img_path'):
+        LabelledPeople.of_crops(crops)
+    assert LabelledPeople.of_crops(crops, units=[3, 4]).images.tolist() == [3, 4]
+
+
+def test_only_what_the_crop_shows_can_be_hidden() -> None:
+    some = people(1)
+    some.region[0] = [0, 0, 30, 100]
+    some.truth[0, 0] = [30, 100]
+    some.truth[0, 1] = [30, 100.5]
+    some.truth[0, 3] = np.nan
+    some.visible[0, 6] = False
+    expected = [joint for joint in range(17) if (some.truth[0, joint] <= [30, 100]).all() and joint != 6]
+    assert np.flatnonzero(some.hideable[0]).tolist() == expected
+    assert 0 in expected
+    assert 1 not in expected
 
 
 def test_without_labels() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from posescope.errors import InputError
-from posescope.explain.depth.cka import alignment, alignment_error, grams, unbiased_hsic
+from posescope.explain.depth.cka import alignment, alignment_error, batch_weights, grams, unbiased_hsic
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -53,6 +53,34 @@ def test_alignment_of_known_correlation() -> None:
     value, error = alignment(hsic)[0, 1], alignment_error(hsic)[0, 1]
     assert value == pytest.approx(0.36, abs=4 * error)
     assert error < 0.015
+
+
+def test_weights_of_unequal_batches() -> None:
+    """With own HSIC of 1, alignment is the weighted mean of the batches, whose delete-m jackknife has a closed form."""
+    assert batch_weights([8, 8, 8]) is None
+    weights = batch_weights([8, 8, 5, 12])
+    assert weights.tolist() == [40, 40, 10, 108]
+    across = np.array([0.3, 0.5, -0.4, 0.2])
+    hsic = np.ones((4, 2, 2))
+    hsic[:, 0, 1] = hsic[:, 1, 0] = across
+    mean = (weights * across).sum() / weights.sum()
+    assert alignment(hsic, weights)[0, 1] == pytest.approx(mean)
+    error = np.sqrt(((across - mean) ** 2 / (weights.sum() / weights - 1)).mean())
+    assert alignment_error(hsic, weights)[0, 1] == pytest.approx(error)
+    np.testing.assert_allclose(alignment_error(hsic, np.full(4, 7.0)), alignment_error(hsic))
+
+
+def test_a_small_batch_does_not_make_the_estimate_noisy() -> None:
+    """Of independent layers, two batches of 32 and one of 4: less than half the spread that equal weights leave."""
+    weights = batch_weights([32, 32, 4])
+    found = []
+    for draw in range(300):
+        both = [grams([normal(count, 6, seed=9 * draw + at), normal(count, 6, seed=9 * draw + at + 3)])
+                for at, count in enumerate((32, 32, 4))]  # fmt: skip
+        hsic = np.stack([unbiased_hsic(kernels).numpy() for kernels in both])
+        found.append([alignment(hsic)[0, 1], alignment(hsic, weights)[0, 1]])
+    equal, weighed = np.nanstd(found, axis=0)
+    assert weighed < 0.5 * equal
 
 
 def test_a_layer_without_differences_between_people_has_no_answer() -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from posescope.errors import InputError
 from posescope.explain.depth import draw_similarity, measure_similarity
-from posescope.explain.depth.cka import alignment, grams, unbiased_hsic
+from posescope.explain.depth.cka import alignment, alignment_error, grams, unbiased_hsic
 from posescope.explain.depth.layer_maps import LayerMaps
 from tests.explain.depth.hand_built import NOSE, built
 from tests.explain.small_models import crops, function
@@ -68,8 +68,29 @@ def test_batches_are_averaged_before_dividing_and_small_ones_left_out() -> None:
     reader = LayerMaps(made, inputs)
     both = [unbiased_hsic(grams(list(reader.of(inputs[some]).values()))).numpy() for some in (slice(4), slice(4, 8))]
     np.testing.assert_allclose(found.value, alignment(np.stack(both)), rtol=1e-6)
-    # Cut into batches of eight, the three that are left join the others.
-    assert measure_similarity(made, inputs, batch_size=8).people == 11
+
+
+def test_people_are_cut_into_batches_of_about_the_same_size() -> None:
+    made, inputs = function('resnet'), crops(11)
+    expected = measure_similarity(made, [inputs[:6], inputs[6:]], ['backbone.layer1', 'backbone.layer2'])
+    found = measure_similarity(made, inputs, ['backbone.layer1', 'backbone.layer2'], batch_size=8)
+    assert found.people == 11
+    np.testing.assert_allclose(found.value, expected.value)
+    # Two batches of at most four would hold three people or fewer.
+    one = measure_similarity(made, inputs[:7], ['backbone.layer1', 'backbone.layer2'], batch_size=4)
+    np.testing.assert_allclose(one.value, measure_similarity(made, [inputs[:7]], list(one.layers)).value)
+
+
+def test_larger_batches_have_more_weight() -> None:
+    made, inputs = function('resnet'), crops(13)
+    layers = ['backbone.layer1', 'backbone.layer2']
+    batches = [inputs[:4], inputs[4:8], inputs[8:]]
+    reader = LayerMaps(made, inputs, layers)
+    hsic = np.stack([unbiased_hsic(grams(list(reader.of(some).values()))).numpy() for some in batches])
+    weights = np.array([4.0, 4.0, 10.0])  # n(n - 3)
+    found = measure_similarity(made, batches, layers)
+    np.testing.assert_allclose(found.value, alignment((hsic * weights[:, None, None]).sum(0)[None]), rtol=1e-6)
+    np.testing.assert_allclose(found.error, alignment_error(hsic, weights), rtol=1e-6)
 
 
 def test_the_untrained_network_stands_beside_it() -> None:
@@ -89,6 +110,8 @@ def test_what_makes_no_sense_is_refused() -> None:
     made = function('resnet')
     with pytest.raises(InputError, match='4 or more people, and there are 3'):
         measure_similarity(made, crops(3))
+    with pytest.raises(InputError, match='batch_size=3: debiased CKA takes 4 or more people in a batch'):
+        measure_similarity(made, crops(9), batch_size=3)
     with pytest.raises(InputError, match="'maps' do not exist"):
         measure_similarity(made, crops(4), features='maps')
     found = measure_similarity(made, crops(4), ['backbone.layer1'], features='joints')

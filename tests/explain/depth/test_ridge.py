@@ -103,6 +103,31 @@ def test_memory_is_bounded() -> None:
         made.add(values, wanted, torch.tensor([[True, False], [True, True]]), [0, 1])
 
 
+def test_joints_that_the_same_people_lack_share_a_matrix() -> None:
+    """Forty joints of a face in the memory of one; they part when somebody has but some of them."""
+    generator = torch.Generator().manual_seed(0)
+    values, wanted = (torch.randn(6, 5, count, generator=generator) for count in (3, 43))
+    face = torch.tensor([True, False, True, False, True, True])
+    known = torch.ones(6, 43, dtype=torch.bool)
+    known[:, 2:42] = face[:, None]
+    known[5, 3:10] = False
+    known[4, 42] = False
+    matrix = 8 * 4**2
+    made = NormalEquations(3, 43, 1, most_bytes=2 * matrix)
+    made.add(values[:4], wanted[:4], known[:4], [0] * 4)
+    assert made.groups() == [[0, 1, 42], list(range(2, 42))]
+    with pytest.raises(InputError, match='take more than'):
+        made.add(values[4:], wanted[4:], known[4:], [0, 0])
+    made = NormalEquations(3, 43, 2, most_bytes=5 * matrix)
+    for people in (slice(0, 3), slice(3, 6)):
+        made.add(values[people], wanted[people], known[people], [[0, 0, 1], [0, 0, 0]][people.start // 3])
+    assert made.groups() == [[0, 1], [2, *range(10, 42)], list(range(3, 10)), [42]]
+    rows = torch.cat([values.double() - made.shift, torch.ones(6, 5, 1)], -1)
+    for joint in range(43):
+        there = rows[known[:, joint]].flatten(0, 1)
+        torch.testing.assert_close(made.of([joint], [0, 1]).gram, there.T @ there)
+
+
 def test_bad_settings_are_refused() -> None:
     made = NormalEquations(1, 1, 3)
     made.add(torch.randn(2, 3, 1), torch.randn(2, 3, 1), torch.ones(2, 1, dtype=torch.bool), [0, 0])

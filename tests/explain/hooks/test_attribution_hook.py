@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from safetensors.numpy import load_file
 from posescope.capture.interpret import add_interpretation
 from posescope.engine.launch import adapt
 from posescope.errors import InputError
-from posescope.evaluation.diagnosis.skeleton import skeleton_of_metainfo
+from posescope.evaluation.diagnosis.skeleton import skeleton_of_file, skeleton_of_metainfo
 from posescope.explain.attribution import BoneFrames
 from posescope.explain.explanation import Explainer
 from posescope.explain.explanation_content import person_content
@@ -28,6 +30,7 @@ from tests.small_config import write_small_config
 
 JOINTS = ['nose', 'left_wrist']
 METHODS = ['hirescam']
+METHODS_WITHOUT_ATTENTION = ['occlusion', 'rise', 'blur_integrated_gradients', 'captum']
 HOOK = {'type': 'AttributionHook', 'method': METHODS, 'joints': JOINTS}
 
 
@@ -124,6 +127,60 @@ def test_what_cannot_be_explained_is_refused_before_the_test(people: Path, tmp_p
         with pytest.raises(InputError, match=complaint):
             runner.test()
     assert not list(tmp_path.glob('attribution*'))
+
+
+def test_what_only_a_person_shows_is_refused_before_the_test_too(people: Path, tmp_path: Path) -> None:
+    (tmp_path / 'taken').mkdir()
+    (tmp_path / 'taken' / 'thesis.tex').touch()
+    runner = build_run(run_config('resnet', people, tmp_path))
+    for options, complaint in (
+        ({'layer': 'backbone.layer9'}, 'nearest: backbone.layer'),
+        ({'target': 'against_person'}, "AttributionHook: target 'against_person' needs two people"),
+        ({'method': 'attention_rollout'}, 'needs attention between cells of the picture'),
+        ({'out_dir': 'taken'}, 'taken holds other things than an explanation'),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            AttributionHook(**options).before_test_epoch(runner)
+    for method in METHODS_WITHOUT_ATTENTION:
+        AttributionHook(method).before_test_epoch(runner)
+    packing = runner.test_loop.dataloader.dataset.pipeline.transforms[-1]
+    packing.meta_keys = ('input_center', 'input_scale', 'input_size', 'id')
+    with pytest.raises(InputError, match='AttributionHook: data samples lack img_id, ori_shape: let PackPoseInputs'):
+        AttributionHook().before_test_epoch(runner)
+
+
+@pytest.mark.usefixtures('quick_pictures')
+def test_data_sets_in_one_with_equal_ids_and_joints_without_links(people: Path, tmp_path: Path) -> None:
+    joints = ['left_ear', 'nose']
+    config = run_config('resnet', people, tmp_path, [{**HOOK, 'joints': joints, 'people': 8, 'pictures': 8}])
+    pipeline = config.test_dataloader.dataset.pipeline
+    config.test_dataloader.dataset = {
+        'type': 'CombinedDataset',
+        'metainfo': {'from_file': 'configs/_base_/datasets/posetrack18.py'},  # nothing is linked to its ears
+        'datasets': [{**config.test_dataloader.dataset, 'pipeline': []}] * 2,
+        'pipeline': pipeline,
+    }
+    build_run(config).test()
+    folder = tmp_path / 'attribution'
+    content = json.loads((folder / 'explanation.json').read_text())
+    assert [person['person_id'] for person in content['people']] == [1, 2, 3, 4] * 2
+    found = load_file(folder / 'maps.safetensors')
+    for name in ('1_1', '1_2', '2_3', '2_4'):
+        assert (folder / f'{name}_2_hirescam.png').is_file()
+        for joint in joints:
+            np.testing.assert_array_equal(found[f'{name}/hirescam/{joint}'], found[f'{name}_2/hirescam/{joint}'])
+    averages = [name for name in found if name.startswith('bone_relative')]
+    assert averages == ['bone_relative/hirescam/nose']
+    assert len(list(folder.glob('bone_relative_*.png'))) == 1
+
+
+def test_without_any_bone_there_is_no_average(tmp_path: Path) -> None:
+    skeleton = skeleton_of_file('posetrack18')
+    asked: Any = SimpleNamespace(joints=[skeleton.joints.index('left_ear')], function=SimpleNamespace(**vars(skeleton)))
+    kept: dict[str, Any] = {}
+    AttributionHook()._draw_averages(tmp_path, asked, {'saliency': BoneFrames(skeleton)}, kept)
+    assert not kept
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import mmpose
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from posescope.capture.interpret import add_interpretation
 from posescope.errors import InputError
@@ -18,6 +20,7 @@ from tests.drawn_people import write_drawn_coco
 from tests.explain.dependency.planted_people import ELBOW, SHOULDER, people, planted
 
 COUNT = 6
+MMPOSE = Path(mmpose.__file__).parent / '.mim' / 'configs'
 
 
 class Batches(list[LabelledPeople]):
@@ -41,7 +44,7 @@ def planted_data(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_written_is_what_the_library_measures(tmp_path: Path) -> None:
     runner: Any = SimpleNamespace(work_dir=str(tmp_path), logger=logging.getLogger('quiet'))
     hook = DependencyHook(fills=['mean_colour'], batch_size=32, permutations=99)
-    hook.check(planted(), None)
+    hook.check(runner, planted(), None, training=False)
     hook.explain(runner, planted(), None, epoch=None)
     assert {path.name for path in tmp_path.iterdir()} == {
         'dependency.json',
@@ -86,13 +89,45 @@ def test_a_model_that_finds_no_joint_well_is_an_error(tmp_path: Path, monkeypatc
     assert not list(tmp_path.glob('dependency*'))
 
 
+def test_during_a_training_that_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model that has only begun to learn finds no joint well."""
+
+    def nobody(*args: Any) -> None:
+        raise InputError('DependencyHook: nobody of 8 people could be measured')
+
+    monkeypatch.setattr(DependencyHook, '_measure', nobody)
+    runner: Any = SimpleNamespace(work_dir=str(tmp_path), logger=logging.getLogger('loud'))
+    DependencyHook().explain(runner, planted(), None, epoch=1)
+    assert 'nobody of 8 people could be measured; the training goes on, and epoch 1 has no dep' in caplog.text
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match='nobody of 8'):
+        DependencyHook().explain(runner, planted(), None, epoch=None)
+
+
+def test_one_fill_needs_no_list() -> None:
+    assert DependencyHook(fills='blur').fills == ('blur',)
+
+
+@pytest.mark.parametrize('hook', ['DependencyHook', 'ProbeHook'])
+def test_joints_without_a_spread_are_refused_before_the_test(tmp_path: Path, hook: str) -> None:
+    metainfo = {**Config.fromfile(MMPOSE / '_base_/datasets/coco.py').dataset_info, 'sigmas': []}
+    drawn = write_drawn_coco(tmp_path / 'drawn', num_images=1)
+    config = run_config('resnet', drawn, tmp_path, [{'type': hook}])
+    config.test_dataloader.dataset.metainfo = metainfo
+    runner = build_run(config)
+    runner.cfg.train_dataloader = config.test_dataloader
+    runner.test_loop.evaluator.process = None
+    with pytest.raises(InputError, match='the metainfo has 0 sigmas for 17 joints, so there is no KS'):
+        runner.test()
+
+
 def test_people_without_labels_are_refused_before_the_test(tmp_path: Path) -> None:
     drawn = write_drawn_coco(tmp_path / 'drawn', num_images=1)
-    content = json.loads(drawn.read_text())
-    for person in content['annotations']:
-        person.update(keypoints=[1.0, 1.0, 1] * 17)  # labelled, and hidden
-    drawn.write_text(json.dumps(content))
-    runner = build_run(run_config('resnet', drawn, tmp_path, [{'type': 'DependencyHook'}]))
+    config = run_config('resnet', drawn, tmp_path, [{'type': 'DependencyHook'}])
+    config.test_dataloader.dataset.bbox_file = str(drawn.parent / 'detections.json')
+    runner = build_run(config)
     runner.test_loop.evaluator.process = None
     with pytest.raises(InputError, match='none of 2 people has a visible labelled joint'):
         runner.test()
@@ -118,4 +153,4 @@ def test_options_that_make_no_sense(options: dict, complaint: str) -> None:
 )
 def test_fills_and_discs_are_checked_before_the_test(options: dict, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        DependencyHook(**options).check(planted(), None)
+        DependencyHook(**options).check(SimpleNamespace(), planted(), None, training=False)

@@ -42,3 +42,15 @@ def test_too_many() -> None:
     frames = BoneFrames(SKELETON, size=65, bone=16)
     with pytest.raises(InputError, match='24 joints'):
         draw_bone_average(frames.average(), SKELETON.joints, frames.parents, 'means', [0] * 24)
+
+
+def test_joints_without_a_bone_are_left_out() -> None:
+    skeleton = skeleton_of_file('posetrack18')
+    frames = BoneFrames(skeleton, size=65, bone=16)
+    without = [joint for joint, parent in enumerate(frames.parents) if parent < 0]
+    assert [skeleton.joints[joint] for joint in without] == ['left_ear', 'right_ear']
+    figure = draw_bone_average(frames.average(), skeleton.joints, frames.parents, 'means')
+    titles = [panel.get_title().partition('\n')[0] for panel in figure.axes if panel.get_title()]
+    assert titles == [name.replace('_', ' ') for name in skeleton.joints if not name.endswith('_ear')]
+    with pytest.raises(InputError, match='0 joints with a bone'):
+        draw_bone_average(frames.average(), skeleton.joints, frames.parents, 'means', without)

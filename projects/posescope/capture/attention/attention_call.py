@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from posescope.capture.attention.full_precision import full_precision
 from posescope.errors import CaptureError
 
 __all__ = ['TOLERANCES', 'AttentionCall', 'GridSize', 'Kind', 'Tokens']
@@ -156,7 +157,7 @@ class AttentionCall:
         if self.v is None or self.output is None:
             raise CaptureError(f'{self.name}: values were not kept, so rows cannot be checked; use keep_values=True')
         mixed = self._mix()
-        with _full_precision(self.q):
+        with full_precision(self.q.device.type):
             found = (mixed if self.mixed is None else self.mixed(mixed)).float()
         output = self.output.float()
         if found.shape != output.shape:
@@ -193,7 +194,7 @@ class AttentionCall:
 
     def _weigh(self, q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
         """Attention weights (…, Q, Lk) of queries (…, Q, d) over keys (…, Lk, d)."""
-        with _full_precision(q):
+        with full_precision(q.device.type):
             scores = (q.float() * self.scale) @ k.float().transpose(-2, -1)
             if bias is not None:
                 scores = scores + bias.float()
@@ -213,7 +214,7 @@ class AttentionCall:
         for start in range(0, len(self.q), step):
             some = slice(start, start + step)
             weights = self._weigh(self.q[some], self.k[some], self._bias_of(some))
-            with _full_precision(weights):
+            with full_precision(weights.device.type):
                 parts.append(weights @ self.v[some].float())
         return torch.cat(parts) if parts else self.v.new_zeros(*self.q.shape[:3], self.v.shape[3], dtype=torch.float32)
 
@@ -227,8 +228,3 @@ class AttentionCall:
         """Choose the bias of a few entries of q."""
         varies = self.bias is not None and self.bias.ndim == 4 and len(self.bias) > 1
         return self.bias[some] if varies and self.bias is not None else self.bias
-
-
-def _full_precision(tensor: Tensor) -> torch.autocast:
-    """Leave autocast: rows are float32 also when they are asked for inside of it."""
-    return torch.autocast(tensor.device.type, enabled=False)

@@ -12,6 +12,7 @@ from posescope.capture.attention import attention_layers
 from posescope.capture.attention_recorder import AttentionRecorder, Heads, Queries, check_choices
 from posescope.capture.drawings import draw_attention
 from posescope.capture.hooks.capture_hook import DTYPES, Arrays, CaptureHook, Grids
+from posescope.capture.person_samples import box_files
 from posescope.capture.pictures import Crop
 from posescope.capture.recorder import Recorder
 from posescope.errors import InputError
@@ -61,6 +62,14 @@ class AttentionHook(CaptureHook):
         self.layers = layers if isinstance(layers, str) else list(layers)
         self.queries, self.heads, self.rollout = queries, heads, rollout
         self.mirrored, self.required = mirrored, required
+
+    def check(self, dataset: Any) -> None:
+        """Refuse to look from labelled joints where people come from a detector."""
+        for file in box_files(dataset) if self.queries == 'labelled' else ():
+            raise InputError(
+                f"{type(self).__name__}: queries='labelled' takes labelled people, and these are boxes of {file}; "
+                "choose 'predicted', or test without bbox_file"
+            )
 
     def recorder(self, runner: Runner, model: nn.Module, udp: bool) -> Recorder | None:
         """Read the attention modules; None where the model has none and need not have."""

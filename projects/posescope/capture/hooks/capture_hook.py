@@ -4,10 +4,13 @@ import inspect
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from mmcv import imread, imwrite
@@ -30,6 +33,7 @@ from posescope.capture.store.manifest import grid_entry
 from posescope.capture.store.sample import Sample
 from posescope.capture.store.writer import StoreWriter
 from posescope.capture.stored_capture import Sink, StoredCapture
+from posescope.engine.averaged_weights import averaged_weights
 from posescope.errors import InputError, nearest
 
 __all__ = ['DTYPES', 'Arrays', 'CaptureHook', 'Grids']
@@ -47,7 +51,8 @@ class CaptureHook(Hook, ABC):
 
     In a test run, a store with everybody (:func:`posescope.open_store`) goes to ``<work_dir>/<out_dir>``. A run
     that was stopped goes on in its store. In a training, a store with a handful of people of the validation set goes to
-    ``<work_dir>/<out_dir>/epoch_<n>``, before the first epoch and then after every ``interval``-th.
+    ``<work_dir>/<out_dir>/epoch_<n>``, before the first epoch and then after every ``interval``-th, with the weights
+    that validation sees (:func:`~posescope.engine.averaged_weights.averaged_weights`).
 
     Args:
         out_dir: Folder of the store, below the work dir unless it is absolute.
@@ -90,6 +95,7 @@ class CaptureHook(Hook, ABC):
         self.interval, self.people = interval, people
         self._capture: StoredCapture | None = None
         self._loop: BaseLoop | None = None
+        self._told = False
 
     @abstractmethod
     def recorder(self, runner: Runner, model: nn.Module, udp: bool) -> Recorder | None:
@@ -107,6 +113,16 @@ class CaptureHook(Hook, ABC):
             crop: The person.
             arrays: One row of each array.
             grids: Where their cells lie in the model's input.
+        """
+
+    def check(self, dataset: Any) -> None:
+        """Refuse people who cannot be captured as the options say, before anything runs.
+
+        Args:
+            dataset: That is about to be looked at.
+
+        Raises:
+            InputError: It lacks something.
         """
 
     def sink(self, writer: StoreWriter, world: int) -> Sink:
@@ -166,11 +182,12 @@ class CaptureHook(Hook, ABC):
         handful = Handful(dataset, self.people)
         folder = Path(runner.work_dir) / self.out_dir / f'epoch_{epoch}'
         shutil.rmtree(folder, ignore_errors=True)  # of a training before, whose checkpoint is replaced as well
-        identity = {'checkpoint': weights_digest(model)}
-        capture = self._open(runner, folder, identity, dataset, len(handful), 0, 1, epoch)
-        if capture is not None:
-            with capture:
-                capture.add(handful.predict(model))
+        with averaged_weights(runner):  # those of the checkpoint of this epoch
+            identity = {'checkpoint': weights_digest(model)}
+            capture = self._open(runner, folder, identity, dataset, len(handful), 0, 1, epoch)
+            if capture is not None:
+                with capture:
+                    capture.add(handful.predict(model))
 
     def _open(
         self,
@@ -183,6 +200,7 @@ class CaptureHook(Hook, ABC):
         world: int,
         step: int = 0,
     ) -> StoredCapture | None:
+        self.check(dataset)
         pack_rotation(dataset)
         udp = crops_with_udp(dataset)
         recorder = self.recorder(runner, unwrapped(runner.model), udp)
@@ -235,8 +253,7 @@ class CaptureHook(Hook, ABC):
         grids: dict[str, Grid | None],
     ) -> None:
         """Draw one person into files and into the visualisation backends."""
-        photograph = imread(person.image_path, channel_order='rgb') if self.photograph else None
-        crop = Crop.of_sample(person, style, photograph)
+        crop = Crop.of_sample(person, style, self._photograph(runner, person.image_path))
         folder.mkdir(exist_ok=True)
         who = f'{person.image_id}' if person.ann_id is None else f'{person.image_id}_{person.ann_id}'
         values = {name: array.float().numpy() for name, array in arrays.items()}
@@ -247,6 +264,19 @@ class CaptureHook(Hook, ABC):
             imwrite(picture[..., ::-1], str(folder / f'{file}.png'))
             # No slash: LocalVisBackend makes no folders, and loses a picture silently.
             runner.visualizer.add_image(f'{Path(self.out_dir).name}_{file}', picture, step=step)
+
+    def _photograph(self, runner: Runner, path: str) -> NDArray[np.uint8] | None:
+        """Read a photograph (H, W, 3), RGB; None, and a line in the log, where it is no picture on this machine."""
+        if not self.photograph:
+            return None
+        found: NDArray[np.uint8] | None = None
+        with suppress(cv2.error):
+            found = imread(path, channel_order='rgb') if Path(path).is_file() else None
+        if found is None and not self._told:
+            self._told = True
+            where = f'{path} is not a picture on this machine' if path else 'the data set names no files'
+            runner.logger.info(f'{type(self).__name__}: {where}, so maps are drawn without the photograph')
+        return found
 
 
 def _options(hook: type[CaptureHook]) -> list[str]:

@@ -24,7 +24,8 @@ class PCA(Reduction):
 
     Args:
         k: How many.
-        fit: To how many samples at the beginning of the run they are fitted.
+        fit: To how many samples at the beginning of the run they are fitted, at most: fewer where these would take
+            more than about 1 GiB of memory.
     """
 
     def __init__(self, k: int, fit: int = 256) -> None:

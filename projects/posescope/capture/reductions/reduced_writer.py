@@ -21,13 +21,19 @@ from posescope.errors import CaptureError
 __all__ = ['ReducedWriter', 'joint_places']
 
 _Batch = tuple[Sequence[Sample], dict[str, Tensor]]
+_MOST_BYTES = 2**30
+"""How much may wait in each rank, about."""
 
 
 class ReducedWriter:
     """Takes what a :class:`StoreWriter` takes, and hands it on reduced; a context manager that enters the writer.
 
-    A reduction that must be fitted makes the first samples wait in memory. What it was fitted to is kept in the store
-    before the first sample is, so that a resumed run reduces as the first one did.
+    A reduction that must be fitted makes the first samples wait in memory, with all that the layers gave for them:
+    about 1 GiB a rank at most, then it is fitted to fewer. What it was fitted to is kept in the store before the first
+    sample is, so that a resumed run reduces as the first one did.
+
+    Ranks that fit wait for each other, so when they do must not depend on what one of them happens to hold: while the
+    run goes on where each rank will have enough samples for it, and else in :meth:`close`, which all ranks come to.
 
     Args:
         writer: Of the store.
@@ -84,8 +90,7 @@ class ReducedWriter:
             self._hand_on(samples, arrays, copy)
             return
         self._waiting.append((samples, {name: tensor.detach().clone() for name, tensor in arrays.items()}))
-        wanted = max(reduction.fit_samples for reduction in self._reductions.values())
-        if sum(len(waiting) for waiting, _ in self._waiting) * self._writer.world >= wanted:
+        if self._is_enough(sum(len(waiting) for waiting, _ in self._waiting), arrays):
             self._fit()
 
     def close(self) -> None:
@@ -97,6 +102,16 @@ class ReducedWriter:
             self._writer.__exit__(type(error), error, error.__traceback__)
             raise
         self._writer.close()
+
+    def _is_enough(self, mine: int, arrays: Mapping[str, Tensor]) -> bool:
+        """Whether to fit now, told from the samples of this rank so that each rank says yes once, or none does."""
+        each = sum(tensor[0].numel() * tensor.element_size() for tensor in arrays.values() if len(tensor))
+        most = max(1, _MOST_BYTES // max(1, each))
+        world = self._writer.world
+        share = -(-min(max(reduction.fit_samples for reduction in self._reductions.values()), most * world) // world)
+        # The sampler gives a rank as many samples as another, or one less.
+        smallest = mine if world == 1 else (self._writer.expected or 0) // world
+        return mine >= share and smallest >= share
 
     def _fit(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -21,7 +21,8 @@ class TopChannels(Reduction):
 
     Args:
         k: How many.
-        fit: To how many samples at the beginning of the run the choice is fitted.
+        fit: To how many samples at the beginning of the run the choice is fitted, at most: fewer where these would
+            take more than about 1 GiB of memory.
     """
 
     def __init__(self, k: int, fit: int = 256) -> None:

@@ -88,6 +88,12 @@ class StoreWriter:
             self._let_go()
             raise
 
+    @property
+    def expected(self) -> int | None:
+        """Samples that all ranks will write together; None if not known."""
+        expected: int | None = self._plan['expected']
+        return expected
+
     def has(self, sample: Sample) -> bool:
         """Whether a sample is in this rank's part of the store, or on its way there, so that it need not come again."""
         return sample.key in self._keys
@@ -113,15 +119,18 @@ class StoreWriter:
             copy: Whether arrays may be changed afterwards by their owner, and are copied for that reason.
 
         Raises:
-            CaptureError: Layers or shapes differ from those of the first call, or values do not fit into the type.
+            CaptureError: Layers or shapes differ from those of the first call, values do not fit into the type, there
+                is no layer, or a sample has the ids of one from another picture.
             InputError: The disk is full, for example.
         """
         if not self._let_go.alive:
             raise CaptureError(f'{self.folder}: its writer is closed')
         if not samples:
             return
+        if not arrays:
+            raise CaptureError(f'{self.folder}: there is no layer to write')
         index = SampleIndex.of(samples)
-        new = self._new(index.keys)
+        new = self._new(index)
         if not self._layers:
             self._orders = {name: self._order_of(name, array) for name, array in arrays.items()}
         rows = {name: self._rows(name, array, len(samples), new, copy) for name, array in arrays.items()}
@@ -133,7 +142,7 @@ class StoreWriter:
             if new:
                 chosen = index if len(new) == len(index) else index.take(new)
                 self._threads[0].put(Block(chosen, {self._orders[name] + name: rows[name] for name in rows}))
-        self._keys.update(index.keys[row] for row in new)
+        self._keys.update((index.keys[row], index.image_paths[row]) for row in new)
 
     def save_fitted(self, layer: str, arrays: Mapping[str, NDArray]) -> None:
         """Keep what a layer's reduction was fitted to, for readers and for a resumed run; the same in each rank."""
@@ -172,11 +181,12 @@ class StoreWriter:
         else:
             self._let_go()
 
-    def _resume(self) -> tuple[set[int], set[Key], dict[str, str]]:
+    def _resume(self) -> tuple[set[int], dict[Key, str], dict[str, str]]:
         """Check that this run may go on here.
 
         Returns:
-            The numbers of this rank's shards, the samples in them, and by layer the order of its axes.
+            The numbers of this rank's shards, the samples in them with their pictures, and by layer the order of its
+            axes.
         """
         paths = shards(self.folder, self.rank)
         if self._manifest is not None:
@@ -189,14 +199,21 @@ class StoreWriter:
             remove_leftovers(self.folder, self.rank)
         numbers = {int(path.stem.split('-')[1]) for path in paths}
         orders = orders_in(TensorFile(paths[0])) if paths else {}
-        return numbers, set(SampleIndex.read(paths)[0].keys), orders
+        there, _ = SampleIndex.read(paths)
+        return numbers, dict(zip(there.keys, there.image_paths, strict=True)), orders
 
-    def _new(self, keys: Sequence[Key]) -> list[int]:
+    def _new(self, index: SampleIndex) -> list[int]:
         """Give the rows of samples that are not there yet, each once."""
         first: dict[Key, int] = {}
-        for row, key in enumerate(keys):
-            if key not in self._keys:
-                first.setdefault(key, row)
+        for row, (key, path) in enumerate(zip(index.keys, index.image_paths, strict=True)):
+            before = self._keys.get(key)
+            if before is None:
+                before = index.image_paths[first.setdefault(key, row)]
+            if path != before:
+                raise CaptureError(
+                    f'image id {key[0]}, annotation id {key[1]} is in {before} and in {path}: data sets that share ids '
+                    'cannot share a store; test each by itself'
+                )
         return list(first.values())
 
     def _order_of(self, layer: str, values: Any) -> str:

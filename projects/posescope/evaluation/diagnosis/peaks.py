@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import maximum_filter
 
+from posescope.evaluation.predictions import as_array
+
 __all__ = ['PEAKS', 'heatmap_peaks', 'peaks_of_sample', 'simcc_peaks', 'to_image']
 
 PEAKS = 3
@@ -82,10 +84,10 @@ def peaks_of_sample(sample: Mapping[str, Any]) -> NDArray[np.float32] | None:
     if 'input_center' not in sample or 'input_scale' not in sample or len(predicted.get('keypoints', ())) != 1:
         return None
     if 'keypoint_x_labels' in predicted:
-        x, y = (np.asarray(predicted[f'keypoint_{axis}_labels'])[0] for axis in 'xy')
+        x, y = (as_array(predicted[f'keypoint_{axis}_labels'])[0] for axis in 'xy')
         peaks, size = simcc_peaks(x, y), (x.shape[1], y.shape[1])
     elif fields is not None and 'heatmaps' in fields:
-        heatmaps = np.asarray(fields['heatmaps'])
+        heatmaps = as_array(fields['heatmaps'])
         peaks, size = heatmap_peaks(heatmaps), (heatmaps.shape[2], heatmaps.shape[1])
     else:
         return None

@@ -14,6 +14,7 @@ from posescope.evaluation.coco_metric import CocoKeypointMetric
 from posescope.evaluation.diagnosis.diagnosis import Diagnosis, diagnose
 from posescope.evaluation.diagnosis.diagnosis_content import write
 from posescope.evaluation.diagnosis.peaks import PEAKS, peaks_of_sample
+from posescope.evaluation.predictions import as_array
 
 __all__ = ['PoseDiagnosis']
 
@@ -121,5 +122,5 @@ class PoseDiagnosis(CocoKeypointMetric):
 def _named_peaks(sample: Mapping[str, Any]) -> tuple[Any, bytes, NDArray[np.float32] | None]:
     """Image and places of a sample's prediction, which name it after suppression has left some out, and its peaks."""
     peaks = peaks_of_sample(sample)
-    places = b'' if peaks is None else np.asarray(sample['pred_instances']['keypoints'], np.float64).tobytes()
+    places = b'' if peaks is None else as_array(sample['pred_instances']['keypoints']).astype(np.float64).tobytes()
     return sample.get('img_id'), places, peaks

@@ -72,21 +72,40 @@ def skeleton_of_metainfo(metainfo: Mapping[str, Any]) -> Skeleton:
 
 
 def skeleton_of_dataset(dataset: Mapping[str, Any]) -> Skeleton:
-    """Take the skeleton of a data set from its config: its ``metainfo``, or that of its type.
+    """Take the skeleton of a data set from its config: its ``metainfo``, or that of its type; wrappers are entered.
+
+    One that is made of several tells the skeleton that their joints are converted to.
 
     Raises:
-        InputError: The type is not one of a data set with joints.
+        InputError: It is no data set with joints.
     """
+    found = _parsed_metainfo(dataset)
+    if found is None:
+        raise InputError(
+            f"test_dataloader.dataset of type '{dataset.get('type')}' is no COCO-style data set, nor made of such with "
+            'metainfo of its own, so it does not tell one skeleton'
+        )
+    return skeleton_of_metainfo(found)
+
+
+def _parsed_metainfo(dataset: Any) -> Mapping[str, Any] | None:
+    """Metainfo of the outermost data set that tells it; None if none does."""
     from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
     from mmpose.registry import DATASETS
 
-    kind = dataset.get('type')
+    if not isinstance(dataset, Mapping):
+        return None
+    kind, given = dataset.get('type'), dataset.get('metainfo')
     found = DATASETS.get(kind) if isinstance(kind, str) else kind
-    if not isinstance(found, type) or not issubclass(found, BaseCocoStyleDataset):
-        raise InputError(f"--config: type='{kind}' is no COCO-style data set, so it does not tell one skeleton")
-    metainfo = dataset.get('metainfo')
-    parsed = found._load_metainfo(dict(metainfo) if metainfo else None)  # type: ignore[attr-defined]
-    return skeleton_of_metainfo(parsed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'The metainfo config file', UserWarning)  # it is found in the package
+        if isinstance(found, type) and issubclass(found, BaseCocoStyleDataset):
+            told: dict[str, Any] = found._load_metainfo(dict(given) if given else None)  # type: ignore[attr-defined]
+            return told
+        if given and 'datasets' in dataset:
+            return dict(parse_pose_metainfo(dict(given)))
+    return _parsed_metainfo(dataset.get('dataset'))
 
 
 def skeleton_of_config(path: str) -> Skeleton:
@@ -100,7 +119,10 @@ def skeleton_of_config(path: str) -> Skeleton:
     dataset = (load_config(path).get('test_dataloader') or {}).get('dataset')
     if dataset is None:
         raise InputError(f'config {path} has no test_dataloader.dataset, which would tell the skeleton')
-    return skeleton_of_dataset(dataset)
+    try:
+        return skeleton_of_dataset(dataset)
+    except InputError as error:
+        raise InputError(f'config {path}: {error}') from None
 
 
 def skeleton_of_file(name: str) -> Skeleton:

@@ -36,7 +36,8 @@ def perturbed(steps: Steps, factor: Factor, amount: float, seed: int) -> list[di
     Args:
         steps: Configs of the test pipeline's transforms.
         factor: What is changed.
-        amount: By how much; 0 leaves the pipeline as it is.
+        amount: By how much; 0 leaves the pipeline as it is. The same turn for all models: ``TopdownAffine`` turns the
+            other way with ``use_udp=True``, where the box gets the opposite angle.
         seed: Of what is drawn for each sample.
 
     Raises:
@@ -45,6 +46,8 @@ def perturbed(steps: Steps, factor: Factor, amount: float, seed: int) -> list[di
     size = input_size(steps)
     if not amount:
         return list(steps)
+    if factor.argument == 'rotation' and steps[_names(steps).index(_WARPS[0])].get('use_udp', False):
+        amount = -amount
     after = ('LoadImage', 'PlantCue') if factor.group == PICTURE else ('GetBBoxCenterScale',)
     return _inserted(steps, after, factor.step(amount, size, seed))
 

@@ -41,7 +41,7 @@ class Tester:
             dataset: A data set of mmengine; its pipeline is replaced.
             steps: Configs of the transforms.
             metrics: Those that look at the predictions.
-            turn: Degrees by which the pipeline turns crops, in the sense of ``bbox_rotation``.
+            turn: Degrees by which the pipeline turns crops, in the sense of :func:`turn_back`.
 
         Returns:
             What the metrics computed.
@@ -85,7 +85,7 @@ def turn_back(sample: Any, turn: float) -> None:
 
     Args:
         sample: A data sample with ``pred_instances`` and the meta key ``input_center``; its joints are replaced.
-        turn: ``bbox_rotation`` of the crop, degrees.
+        turn: ``bbox_rotation`` of the crop, degrees; its opposite where ``TopdownAffine`` has ``use_udp=True``.
     """
     predicted, middle = sample.pred_instances, np.asarray(sample.input_center)
     cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))

@@ -1,6 +1,7 @@
 """Gradients integrated while the input comes into focus."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +35,7 @@ class BlurIntegratedGradients(Method):
     """
 
     name: ClassVar[str] = 'blur_integrated_gradients'
+    cheapest: ClassVar[Mapping[str, Any]] = {'steps': 1}
     is_complete: ClassVar[bool] = True
 
     def __init__(self, batch_size: int = 16, steps: int = 50, sigma: float = 19.0, taps: int = 31) -> None:

@@ -21,10 +21,10 @@ def parents_of(skeleton: Skeleton, chosen: Mapping[str, str] | None = None) -> l
         chosen: Names of parents by names of joints, for those that are to have another.
 
     Returns:
-        Index of each joint's parent.
+        Index of each joint's parent; -1 for a joint that the skeleton links to none and that has no chosen one.
 
     Raises:
-        InputError: A name does not exist, or a joint has no link and no chosen parent.
+        InputError: A name does not exist, or a joint is chosen as its own parent.
     """
     joints = skeleton.joints
     chosen = chosen or {}
@@ -40,7 +40,8 @@ def parents_of(skeleton: Skeleton, chosen: Mapping[str, str] | None = None) -> l
             found.append(given[joint])
             continue
         if not neighbours[joint]:
-            raise InputError(f"the skeleton links no joint to '{name}': give its parent, parents={{'{name}': …}}")
+            found.append(-1)
+            continue
         mirror = int(skeleton.flip_indices[joint])
         ranks = {other: (far[other], other == mirror, _side(joints[other], name)) for other in neighbours[joint]}
         found.append(min(sorted(ranks), key=ranks.__getitem__))

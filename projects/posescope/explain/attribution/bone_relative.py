@@ -26,7 +26,7 @@ class BoneAverage:
             reaches.
         counts: (K, S, S) int64, people whose crop reaches a pixel.
         people: (K,) int64, people that were gathered.
-        left_out: (K,) int64, people without a usable bone, or with an empty map.
+        left_out: (K,) int64, people without a usable bone, or with an empty map; all for a joint without a parent.
         joint: Row and column of the joint in all maps.
         parent: Row and column of its parent.
     """
@@ -44,7 +44,8 @@ class BoneFrames:
 
     The similarity that takes a person's bone to the canonical one, the joint in the middle and its parent straight
     above, is applied to the map of that joint. Turning and scaling are undone; sides are not exchanged, so that the
-    maps of a left joint and its right counterpart are mirror images where a model treats both alike.
+    maps of a left joint and its right counterpart are mirror images where a model treats both alike. A joint that the
+    skeleton links to no other has no bone, so nobody is gathered for it.
 
     Args:
         skeleton: The joints.
@@ -52,6 +53,9 @@ class BoneFrames:
         bone: Length of the bone in it, pixels.
         parents: Names of parents by names of joints, where they shall not be those of
             :func:`~posescope.explain.attribution.bone_parents.parents_of`.
+
+    Attributes:
+        parents: Index of each joint's parent, -1 where it has none.
 
     Raises:
         InputError: A joint or parent does not exist, or a size is not positive.
@@ -86,6 +90,9 @@ class BoneFrames:
             )
         maps, places = maps.detach().cpu().double(), places.detach().cpu().double()
         for number, joint in enumerate(own):
+            if self.parents[joint] < 0:
+                self._left_out[joint] += len(maps)
+                continue
             totals = maps[:, number].abs().sum((1, 2))
             along = places[:, self.parents[joint]] - places[:, joint]
             usable = (along.norm(dim=1) >= _SHORTEST) & (totals > 0)  # NaN compares as False

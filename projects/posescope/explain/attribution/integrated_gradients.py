@@ -1,7 +1,7 @@
 """Gradients integrated along a line from a baseline to the input."""
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ class IntegratedGradients(Method):
     """
 
     name: ClassVar[str] = 'integrated_gradients'
+    cheapest: ClassVar[Mapping[str, Any]] = {'steps': 1}
     is_complete: ClassVar[bool] = True
 
     def __init__(self, batch_size: int = 16, steps: int = 50, baseline: str = 'mean') -> None:

@@ -1,8 +1,9 @@
 """What a method of attribution is."""
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ class Method(ABC):
         takes_layer: Whether it is read at a layer.
         is_complete: Whether a person's map sums to the target's difference between the input and a baseline; such
             methods have ``residual``, which tells by how much it fails to.
+        cheapest: Options by which it takes fewest passes, for :meth:`trial`.
     """
 
     name: ClassVar[str]
@@ -37,6 +39,7 @@ class Method(ABC):
     uses_target: ClassVar[bool] = True
     takes_layer: ClassVar[bool] = False
     is_complete: ClassVar[bool] = False
+    cheapest: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, batch_size: int = 16) -> None:
         if batch_size < 1:
@@ -50,6 +53,12 @@ class Method(ABC):
         What only the model itself can tell, as whether a layer's output is a map, :meth:`attribute` finds out.
         """
         return kind in cls.kinds and (layer is None or cls.takes_layer)
+
+    def trial(self) -> 'Method':
+        """Give a copy that fails where the method would, in as few passes as can be; its maps are of no use."""
+        found = copy.copy(self)
+        vars(found).update(self.cheapest)
+        return found
 
     def attribute(
         self, function: PoseFunction, inputs: Tensor, bound: BoundTarget, joints: Sequence[int] | None = None

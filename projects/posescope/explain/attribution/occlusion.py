@@ -1,7 +1,7 @@
 """What covering a window costs."""
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ class Occlusion(Method):
     """
 
     name: ClassVar[str] = 'occlusion'
+    cheapest: ClassVar[Mapping[str, Any]] = {'window': 1 << 20, 'stride': 1 << 20}
 
     def __init__(
         self, batch_size: int = 16, window: int | None = None, stride: int | None = None, baseline: str = 'mean'
@@ -38,8 +39,8 @@ class Occlusion(Method):
         super().__init__(batch_size)
         if (window is not None and window < 1) or (stride is not None and stride < 1):
             raise InputError(f'window={window}, stride={stride} of method {self.name}: both have to be at least 1')
-        if window is not None and stride is not None and stride > window:
-            raise InputError(f'stride={stride} of method {self.name} leaves gaps between windows of {window} pixels')
+        if window is not None:
+            self._check_gaps(window, stride)
         self.window, self.stride, self.baseline = window, stride, check_baseline(baseline)
 
     @torch.no_grad()
@@ -47,6 +48,7 @@ class Occlusion(Method):
         """Cover each window once for each person."""
         height, width = int(inputs.shape[2]), int(inputs.shape[3])
         window = self.window or max(1, max(height, width) // 8)
+        self._check_gaps(window, self.stride)
         places = list(windows((height, width), window, self.stride or max(1, window // 2)))
         covers = baseline_of(self.baseline, function, inputs)
         found = inputs.new_zeros(len(inputs), len(joints), height, width)
@@ -65,6 +67,10 @@ class Occlusion(Method):
                 for loss, (rows, columns) in zip(lost, places[some], strict=True):
                     found[person, :, rows, columns] += loss[:, None, None]
         return found / count
+
+    def _check_gaps(self, window: int, stride: int | None) -> None:
+        if stride is not None and stride > window:
+            raise InputError(f'stride={stride} of method {self.name} leaves gaps between windows of {window} pixels')
 
 
 def windows(size: tuple[int, int], window: int, stride: int) -> Iterator[tuple[slice, slice]]:

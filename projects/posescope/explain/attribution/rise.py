@@ -1,6 +1,7 @@
 """What the model says where random parts are seen."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +36,7 @@ class RISE(Method):
     """
 
     name: ClassVar[str] = 'rise'
+    cheapest: ClassVar[Mapping[str, Any]] = {'masks': 1}
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The gradient averaged over noise."""
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ class SmoothGrad(Method):
     """
 
     name: ClassVar[str] = 'smoothgrad'
+    cheapest: ClassVar[Mapping[str, Any]] = {'samples': 1}
 
     def __init__(self, batch_size: int = 16, samples: int = 24, noise: float = 0.1, seed: int = 0) -> None:
         super().__init__(batch_size)

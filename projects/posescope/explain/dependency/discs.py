@@ -12,6 +12,10 @@ __all__ = ['DiscPlan', 'DiscSettings', 'plan_discs']
 
 _SLACK = 1e-6
 _NO_DISC = -1
+_MOST_CANDIDATES = 50_000
+"""Places that are tried for one person's controls."""
+_AT_ONCE = 200_000
+"""Candidates times pairs that are compared at once: 1.6 MB, which a processor keeps near."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class DiscSettings:
         tolerance: By how many radii the distance of a control from the joint that is read may differ. With a little
             room one control serves several pairs of joints; 0 gives each pair its own.
         clearance: How many radii a control keeps from all joints of the person: 1 or more.
-        angles: Directions in which controls are looked for around the joint that is read.
+        angles: Directions in which controls are looked for around the joint that is read. Of a person with thousands of
+            pairs of joints fewer are tried, since candidates of so many pairs lie close together anyway.
 
     Raises:
         InputError: A number is out of its range.
@@ -86,7 +91,7 @@ def plan_discs(
     The control of a pair (i, j) is an equal disc as far from i as j is, which lies on the picture and hides no joint.
     Candidates lie on the circle through j around every i. Of these, the one that serves most of the person's pairs is
     taken first, and so on until all pairs have a control for which there is a place; of equals, the one farthest from
-    any joint. Nothing is drawn by chance.
+    any joint. Nothing is drawn by chance. A joint that lies beside the picture is not hidden: nothing shows it.
 
     Args:
         people: P people.
@@ -96,6 +101,7 @@ def plan_discs(
         settings: Sizes.
     """
     settings = settings or DiscSettings()
+    hide = hide & people.on_picture(places)
     joints = places.shape[1]
     person, centre, radius = [], [], []
     hidden = np.full((len(people), joints), _NO_DISC, np.int64)
@@ -152,20 +158,41 @@ def _controls(
     candidates, room = _candidates(places, i, j, radius, region, settings)
     if not len(candidates):
         return np.empty((0, 2)), chosen
-    distance = np.linalg.norm(candidates[:, None] - places, axis=-1)  # (C, K)
-    serves = np.abs(distance[:, i] - apart[i, j]) <= settings.tolerance * radius + _SLACK  # (C, pairs)
+    distance = np.ascontiguousarray(np.linalg.norm(candidates[:, None] - places, axis=-1).T)  # (K, C)
+    within = settings.tolerance * radius + _SLACK
     open_pairs = np.ones(len(i), bool)
-    score = serves.sum(1)
+    score = _served(distance, apart, i, j, within)
     centres: list[NDArray[np.float64]] = []
     while score.max() > 0:
         best = np.flatnonzero(score == score.max())
         best = best[np.argmax(room[best])]
-        served = np.flatnonzero(serves[best] & open_pairs)
+        serves = np.abs(distance[i, best] - apart[i, j]) <= within
+        served = np.flatnonzero(serves & open_pairs)
         chosen[i[served], j[served]] = len(centres)
         centres.append(candidates[best])
         open_pairs[served] = False
-        score = score - serves[:, served].sum(1)
+        score = score - _served(distance, apart, i[served], j[served], within)
     return np.array(centres).reshape(-1, 2), chosen
+
+
+def _served(
+    distance: NDArray[np.float64],
+    apart: NDArray[np.float64],
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    within: float,
+) -> NDArray[np.int64]:
+    """Count how many of the pairs (i, j) each candidate serves, (C,).
+
+    A table of all candidates and pairs would take gigabytes for 133 joints, so pairs are compared block by block.
+    """
+    candidates = distance.shape[1]
+    count = np.zeros(candidates, np.int64)
+    block = max(1, _AT_ONCE // candidates)
+    for start in range(0, len(i), block):
+        rows, columns = i[start : start + block], j[start : start + block]
+        count += (np.abs(distance[rows] - apart[rows, columns, None]) <= within).sum(0)
+    return count
 
 
 def _candidates(
@@ -181,7 +208,8 @@ def _candidates(
     Returns:
         (C, 2) places, and (C,) the distance of each to the nearest joint.
     """
-    turns = 2 * np.pi * np.arange(1, settings.angles) / settings.angles
+    angles = min(settings.angles, 1 + max(1, _MOST_CANDIDATES // max(1, len(i))))
+    turns = 2 * np.pi * np.arange(1, angles) / angles
     turned = np.array([[np.cos(turns), -np.sin(turns)], [np.sin(turns), np.cos(turns)]])  # (2, 2, A)
     away = places[j] - places[i]
     found = places[i][:, None] + np.einsum('xya,ny->nax', turned, away)

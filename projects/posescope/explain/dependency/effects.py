@@ -33,7 +33,7 @@ class Effects:
         fills: F names.
         images: (N,) what is resampled together.
         hidden: By quantity of :data:`QUANTITIES`, (F, N, K, K) float32 effect on joint i (row) of hiding joint j
-            (column); NaN where i was not good, j not visible, or the disc covers i.
+            (column); NaN where i was not good, j not visible in the crop, or the disc covers i.
         control: The same for the control of each pair; NaN also where there was no place for one.
         covered: (N, K, K) whether i was good, and the disc over j covers it.
         left_out: How many people had no visible joint to hide or no good joint to read.
@@ -116,10 +116,10 @@ def measure_effects(
     Raises:
         InputError: No such joint or fill, or nobody has a joint to hide and one to read.
     """
-    made = build_fills(fills)
+    made = build_fills(fills, function)
     seen = places_when_seen(function, people.inputs, batch_size)
     reads = readable(function, people, seen, good) & _chosen(function, read)
-    hides = people.visible & _chosen(function, hide)
+    hides = people.hideable & _chosen(function, hide)
     kept = reads.any(1) & hides.any(1)
     if not kept.any():
         raise InputError(_nobody(people, reads, hides, good))
@@ -198,7 +198,7 @@ def _nobody(people: LabelledPeople, reads: NDArray[np.bool_], hides: NDArray[np.
     many = len(people) != 1
     who = f'none of {len(people)} people has' if many else f'the person (image {people.images[0]}) does not have'
     if not hides.any():
-        return f'{who} a visible joint to hide: it takes labels with visibility 2'
+        return f'{who} a visible joint to hide: it takes labels of joints that can be seen, inside of the crop'
     if not reads.any():
         return f'{who} a joint that the model predicts well (KS above {good:g}) to read'
     return f'{who} both a visible joint to hide and a joint with KS above {good:g} to read'

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from posescope.errors import InputError, nearest
 from posescope.explain.dependency.people import LabelledPeople
+from posescope.explain.pose_function import PoseFunction
 
 __all__ = ['FILLS', 'Blur', 'Fill', 'MeanColour', 'Noise', 'build_fills']
 
@@ -38,13 +39,22 @@ class Fill(ABC):
 
 
 class MeanColour(Fill):
-    """The data set's mean colour."""
+    """The data set's mean colour, which normalised is zero.
+
+    Args:
+        normalised: Whether the model's preprocessing takes a mean colour off. If it does not, zero is black, and the
+            mean colour of each crop is shown instead.
+    """
 
     name: ClassVar[str] = 'mean_colour'
 
+    def __init__(self, normalised: bool = True) -> None:
+        self.normalised = normalised
+
     def surface(self, people: LabelledPeople, radii: Tensor) -> Tensor:
-        """Zero, which normalised is the mean."""
-        return torch.zeros_like(people.inputs)
+        """One colour all over."""
+        inputs = people.inputs
+        return torch.zeros_like(inputs) if self.normalised else inputs.mean((2, 3), keepdim=True).expand_as(inputs)
 
 
 class Blur(Fill):
@@ -85,8 +95,12 @@ FILLS: dict[str, type[Fill]] = {kind.name: kind for kind in (MeanColour, Blur, N
 """Fills that need nothing else, by name."""
 
 
-def build_fills(fills: Iterable[str | Fill]) -> tuple[Fill, ...]:
+def build_fills(fills: Iterable[str | Fill], function: PoseFunction | None = None) -> tuple[Fill, ...]:
     """Make fills from their names; what is a fill already stays.
+
+    Args:
+        fills: Names or fills.
+        function: The model that will see them; None for one whose preprocessing takes a mean colour off.
 
     Raises:
         InputError: There is no such fill, none at all, or one twice.
@@ -96,7 +110,10 @@ def build_fills(fills: Iterable[str | Fill]) -> tuple[Fill, ...]:
         if isinstance(fill, str):
             if fill not in FILLS:
                 raise InputError(f"fill '{fill}' does not exist (nearest: {nearest(fill, FILLS)})")
-            fill = FILLS[fill]()
+            # Black is zero only where nothing is taken off.
+            fill = (
+                MeanColour(function is None or bool(function.black.any())) if fill == MeanColour.name else FILLS[fill]()
+            )
         made.append(fill)
     names = [fill.name for fill in made]
     if not names or len(set(names)) < len(names):

@@ -119,9 +119,9 @@ def measure_group_shapley(
     reads = readable(function, people, seen, good)
     radii = settings.radii(people)
     usable = _usable(people, seen, radii)
-    within, across = _games(reads, usable, people.visible, found, permutations, seed)
+    within, across = _games(reads, usable, people.hideable, found, permutations, seed)
     needed = sorted({(game.person, game.hidden(c)) for game in (*within, *across) for c in _coalitions(game)})
-    worth = _worth(function, people, seen, needed, radii, build_fills(fills), quantity, batch_size)
+    worth = _worth(function, people, seen, needed, radii, build_fills(fills, function), quantity, batch_size)
     table = dict(zip(needed, worth, strict=True))
     count, joints = reads.shape
     return GroupShapley(
@@ -138,7 +138,7 @@ def _usable(people: LabelledPeople, seen: NDArray[np.float64], radii: NDArray[np
     """(P, i, j), whether hiding j tells of i: j can be seen, and its disc does not cover i."""
     places = np.where(np.isfinite(people.truth), people.truth, seen)
     apart = np.linalg.norm(places[:, :, None] - people.truth[:, None], axis=-1)
-    return people.visible[:, None] & ~(apart <= radii[:, None, None])
+    return people.hideable[:, None] & ~(apart <= radii[:, None, None])
 
 
 def _games(

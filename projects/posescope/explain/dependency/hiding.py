@@ -14,7 +14,7 @@ from posescope.explain.pose_function import PoseFunction
 __all__ = ['places_when_hidden', 'places_when_seen', 'with_discs']
 
 
-def with_discs(inputs: Tensor, surface: Tensor, centres: Tensor, radii: Tensor) -> Tensor:
+def with_discs(inputs: Tensor, surface: Tensor, centres: Tensor, radii: Tensor, region: Tensor | None = None) -> Tensor:
     """Put discs of a surface onto crops.
 
     Args:
@@ -22,6 +22,7 @@ def with_discs(inputs: Tensor, surface: Tensor, centres: Tensor, radii: Tensor) 
         surface: (B, 3, H, W), what discs show.
         centres: (B, M, 2) x and y, pixels; NaN where a crop has fewer than M discs.
         radii: (B,) pixels; a pixel is hidden if its centre is no farther from that of a disc.
+        region: (B, 4) left, top, right and bottom of what discs may change; None for the whole crop.
 
     Returns:
         (B, 3, H, W).
@@ -33,6 +34,9 @@ def with_discs(inputs: Tensor, surface: Tensor, centres: Tensor, radii: Tensor) 
     for disc in centres.unbind(1):
         x, y = disc[:, 0, None, None], disc[:, 1, None, None]
         hidden |= (columns - x).square() + (rows - y).square() <= radii[:, None, None].square()
+    if region is not None:
+        left, top, right, bottom = region[:, :, None, None].unbind(1)
+        hidden &= (columns >= left) & (columns <= right) & (rows >= top) & (rows <= bottom)
     return torch.where(hidden[:, None], surface, inputs)
 
 
@@ -62,6 +66,8 @@ def places_when_hidden(
 ) -> NDArray[np.float64]:
     """Predict all joints with discs on crops; each crop is seen once, however many joints are read.
 
+    Discs change the picture alone, not what pads it: that shows no part of a person, and controls never lie there.
+
     Args:
         function: The model.
         people: P people.
@@ -75,12 +81,13 @@ def places_when_hidden(
         (D, K, 2) pixels of the input.
     """
     inputs = people.inputs
+    regions = torch.from_numpy(people.region).to(inputs.device, torch.float32)
     found = []
     for rows in _batches(len(person), batch_size):
         whose = torch.from_numpy(person[rows]).to(inputs.device)
         discs = torch.from_numpy(centres[rows]).to(inputs.device, torch.float32)
         sizes = torch.from_numpy(radii[rows]).to(inputs.device, torch.float32)
-        found.append(_places(function, with_discs(inputs[whose], surface[whose], discs, sizes)))
+        found.append(_places(function, with_discs(inputs[whose], surface[whose], discs, sizes, regions[whose])))
     return _joined(found, len(function.joints))
 
 

@@ -1,5 +1,6 @@
 """Labelled people as an intervention on their crops needs them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,12 +10,12 @@ from torch import Tensor
 
 from posescope.errors import InputError
 from posescope.explain.crops import Crops
+from posescope.explain.dependency.visibility import graded_lists, visible_joints
 
 __all__ = ['LabelledPeople']
 
 _AREA_OF_BOX = 0.53
 """Area of a person relative to that of the box, where no area is labelled: MMPose's and COCO's estimate."""
-_VISIBLE = 2
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,29 @@ class LabelledPeople:
         """(P,) root of each person's area, pixels of the input."""
         return np.sqrt(self.areas)
 
+    def on_picture(self, places: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which places (P, K, 2) lie on the part of the input that shows the picture: (P, K), false for NaN."""
+        return ((places >= self.region[:, None, :2]) & (places <= self.region[:, None, 2:])).all(-1)
+
+    @property
+    def hideable(self) -> NDArray[np.bool_]:
+        """(P, K), which joints can be seen in the crop, so that something would be hidden by hiding them."""
+        return self.visible & self.on_picture(self.truth)
+
     @classmethod
-    def of_crops(cls, crops: Crops, units: ArrayLike | None = None) -> 'LabelledPeople':
+    def of_crops(
+        cls, crops: Crops, units: ArrayLike | None = None, graded: Collection[str] | None = None
+    ) -> 'LabelledPeople':
         """Take labels from what MMPose packed beside crops.
 
         Args:
             crops: Of :meth:`posescope.explain.pose_function.PoseFunction.batch`.
             units: (P,) what is resampled together; None for the ids of the pictures.
+            graded: Lists of joints whose v tells hidden from visible joints, of
+                :func:`posescope.explain.dependency.visibility.graded_lists`; None asks these people alone.
 
         Raises:
-            InputError: There are no labels.
+            InputError: There are no labels, or neither ids nor paths of pictures nor ``units``.
         """
         truth = crops.truth
         if truth is None:
@@ -84,18 +98,13 @@ class LabelledPeople:
             )
         places = truth.cpu().numpy().astype(np.float64)
         labelled = np.isfinite(places).all(-1)
-        visible = np.stack([_visible(sample, known) for sample, known in zip(crops.samples, labelled, strict=True)])
+        annotations = [sample.metainfo.get('raw_ann_info') for sample in crops.samples]
+        told = graded_lists(annotations, places.shape[1]) if graded is None else graded
+        visible = np.stack([visible_joints(*one, told) for one in zip(annotations, labelled, strict=True)])
         scale = np.abs(np.linalg.det(crops.to_image[:, :, :2]))  # pixels² of the picture for each of the input
         areas = np.array([_area(sample) for sample in crops.samples]) / scale
-        images = np.array([sample.metainfo.get('img_id', place) for place, sample in enumerate(crops.samples)])
-        return cls(
-            crops.inputs,
-            places,
-            visible & labelled,
-            areas,
-            images if units is None else np.asarray(units),
-            _region(crops),
-        )
+        images = _images(crops) if units is None else np.asarray(units)
+        return cls(crops.inputs, places, visible, areas, images, _region(crops))
 
     def take(self, chosen: ArrayLike) -> 'LabelledPeople':
         """Take some of the people: (N,) indices or (P,) bool."""
@@ -104,12 +113,15 @@ class LabelledPeople:
         return replace(self, inputs=self.inputs[rows.tolist()], **others)
 
 
-def _visible(sample: Any, labelled: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """MMPose packs only whether a joint is labelled; what its annotation says tells whether it can be seen."""
-    annotation = sample.metainfo.get('raw_ann_info')
-    if isinstance(annotation, dict) and len(annotation.get('keypoints') or ()) == 3 * len(labelled):
-        return np.asarray(annotation['keypoints'][2::3]) == _VISIBLE
-    return labelled
+def _images(crops: Crops) -> NDArray[Any]:
+    """(P,) id of each picture, or its path: a place within the batch would be that of other pictures, too."""
+    for key in ('img_id', 'img_path'):
+        if all(key in sample.metainfo for sample in crops.samples):
+            return np.array([sample.metainfo[key] for sample in crops.samples])
+    raise InputError(
+        'data samples have neither img_id nor img_path, which would tell who is on one picture: let PackPoseInputs of '
+        'the pipeline pack img_id (meta_keys)'
+    )
 
 
 def _area(sample: Any) -> float:

@@ -1,12 +1,14 @@
 """Labelled people of a data set, batch by batch."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from posescope.errors import InputError
 from posescope.explain.dependency.people import LabelledPeople
+from posescope.explain.dependency.visibility import graded_lists
 from posescope.explain.pose_function import PoseFunction
 
 __all__ = ['DatasetPeople']
@@ -41,7 +43,18 @@ class DatasetPeople:
     def __iter__(self) -> Iterator[LabelledPeople]:
         for start in range(0, len(self), self._batch_size):
             samples = [self._dataset[index] for index in self._indices[start : start + self._batch_size]]
-            people = LabelledPeople.of_crops(self._function.batch(samples))
+            people = LabelledPeople.of_crops(self._function.batch(samples), graded=self._graded)
             labelled = np.isfinite(people.truth).all(-1).any(1)
             if labelled.any():
                 yield people.take(labelled)
+
+    @cached_property
+    def _graded(self) -> frozenset[str] | None:
+        """What all chosen people say of how visible joints are marked; None where labels cannot be had without crops.
+
+        A batch would not do: the joints of its few people may all be hidden.
+        """
+        read = getattr(self._dataset, 'get_data_info', None)
+        if read is None:
+            return None
+        return graded_lists((read(index).get('raw_ann_info') for index in self._indices), len(self._function.joints))

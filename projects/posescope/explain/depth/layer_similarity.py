@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from posescope.errors import InputError, nearest
-from posescope.explain.attribution.method import chunks
 from posescope.explain.attribution.spatial_layer import SpatialLayer
-from posescope.explain.depth.cka import LEAST_PEOPLE, alignment, alignment_error, grams, unbiased_hsic
+from posescope.explain.depth.cka import LEAST_PEOPLE, alignment, alignment_error, batch_weights, grams, unbiased_hsic
 from posescope.explain.depth.layer_maps import STAGES, LayerMaps
 from posescope.explain.pose_function import PoseFunction
 
@@ -74,7 +73,8 @@ def measure_similarity(
     """Compare layers by how they arrange people, with linear kernels.
 
     Batches are compared on their own and their estimates averaged, so memory does not grow with the number of people.
-    The result suggests, and proves nothing: layers may agree on what no joint depends on.
+    Larger batches have more weight, as their estimates are less noisy. The result suggests, and proves nothing: layers
+    may agree on what no joint depends on.
 
     Args:
         function: The model.
@@ -83,16 +83,17 @@ def measure_similarity(
         features: One of :data:`FEATURES`; with ``'joints'`` a matrix a joint, at the places that the model predicts.
         untrained: The same network untrained, see :func:`posescope.explain.depth.untrained.untrained_function`: layers
             are alike by architecture alone, and only what exceeds that was learned.
-        batch_size: People in a batch, where ``people`` is not cut into batches; more make the estimate less noisy.
+        batch_size: Most people in a batch, where ``people`` is not cut into batches; it is cut into few of about the
+            same size. More make the estimate less noisy.
 
     Raises:
-        InputError: There are fewer than four people, or no such features or layers.
+        InputError: There are fewer than four people, ``batch_size`` is below four, or no such features or layers exist.
     """
-    if features not in FEATURES:
-        raise InputError(f"features='{features}' do not exist (nearest: {nearest(features, FEATURES)})")
+    _check(features, batch_size)
     readers: list[LayerMaps] = []
     hsic: list[list[Tensor]] = [[], []]
-    count = seen = 0
+    counts: list[int] = []
+    seen = 0
     for inputs in _batches(people, batch_size):
         seen += len(inputs)
         if len(inputs) < LEAST_PEOPLE:
@@ -104,13 +105,21 @@ def measure_similarity(
         places = _predicted(function, inputs) if features == 'joints' else None
         for reader, found in zip(readers, hsic, strict=False):
             found.append(_hsic(reader, inputs, features, places))
-        count += len(inputs)
+        counts.append(len(inputs))
     if not readers:
         raise InputError(f'debiased CKA takes batches of {LEAST_PEOPLE} or more people, and there are {seen}')
-    (value, error), *others = [_summary(found) for found in hsic if found]
+    weights = batch_weights(counts)
+    (value, error), *others = [_summary(found, weights) for found in hsic if found]
     joints = function.joints if features == 'joints' else ()
-    names = tuple(readers[0].layers)
-    return LayerSimilarity(names, joints, features, count, value, error, *(others[0] if others else ()))
+    beside = others[0] if others else ()
+    return LayerSimilarity(tuple(readers[0].layers), joints, features, sum(counts), value, error, *beside)
+
+
+def _check(features: str, batch_size: int) -> None:
+    if batch_size < LEAST_PEOPLE:
+        raise InputError(f'batch_size={batch_size}: debiased CKA takes {LEAST_PEOPLE} or more people in a batch')
+    if features not in FEATURES:
+        raise InputError(f"features='{features}' do not exist (nearest: {nearest(features, FEATURES)})")
 
 
 def _plain(values: NDArray[np.float64] | None) -> Any:
@@ -125,13 +134,8 @@ def _batches(people: Tensor | Iterable[Tensor], batch_size: int) -> Iterator[Ten
     if not isinstance(people, Tensor):
         yield from people
         return
-    rest = len(people) % batch_size
-    # A remainder of one to three people is too small for a batch of its own: it joins the one before.
-    joined = len(people) - rest - batch_size if 0 < rest < LEAST_PEOPLE and len(people) > batch_size else None
-    for some in chunks(len(people) if joined is None else joined, batch_size):
-        yield people[some]
-    if joined is not None:
-        yield people[joined:]
+    batches = min(-(-len(people) // batch_size), len(people) // LEAST_PEOPLE)
+    yield from people.tensor_split(max(batches, 1))
 
 
 def _hsic(reader: LayerMaps, inputs: Tensor, features: str, places: Tensor | None) -> Tensor:
@@ -161,10 +165,13 @@ def _predicted(function: PoseFunction, inputs: Tensor) -> Tensor:
     return function.decode(function(inputs.to(function.device))).places
 
 
-def _summary(found: list[Tensor]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _summary(
+    found: list[Tensor], weights: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values and errors of batches (L, L) or (K, L, L)."""
     batches = torch.stack(found).cpu().numpy()
     if batches.ndim == 3:
-        return alignment(batches), alignment_error(batches)
+        return alignment(batches, weights), alignment_error(batches, weights)
     joints = [batches[:, joint] for joint in range(batches.shape[1])]
-    return np.stack([alignment(one) for one in joints]), np.stack([alignment_error(one) for one in joints])
+    values, errors = ([measure(one, weights) for one in joints] for measure in (alignment, alignment_error))
+    return np.stack(values), np.stack(errors)

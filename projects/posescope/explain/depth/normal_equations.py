@@ -1,6 +1,6 @@
 """All that least squares needs to know of any number of people, in the memory of a few matrices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,8 +42,9 @@ class Sums:
 class NormalEquations:
     """Sums of products in float64, fold by fold; memory does not grow with the number of people.
 
-    Rows of a person count for a joint only where the joint is labelled. A joint that is labelled in everybody shares
-    one matrix with all such joints; any other takes a further matrix of its own for the people without it.
+    Rows of a person count for a joint only where the joint is labelled. Joints that are labelled in everybody share
+    one matrix; joints that the same people lack, as those of a face, share a further one for these people. Who shares
+    shows while people are added: joints part, and their matrix is copied, at the first person who has but some of them.
 
     Args:
         features: C.
@@ -61,7 +62,7 @@ class NormalEquations:
         self._bytes = 0
         self._shift: Tensor | None = None
         self._all: dict[int, Sums] = {}
-        self._missing: dict[tuple[int, int], Tensor] = {}
+        self._alike: dict[int, list[tuple[list[int], Tensor | None]]] = {}
 
     @property
     def shift(self) -> Tensor:
@@ -92,17 +93,26 @@ class NormalEquations:
         parts = [self._all[fold] for fold in folds if fold in self._all]
         gram = torch.stack([part.gram for part in parts]).sum(0)
         for fold in folds:
-            if (fold, joints[0]) in self._missing:
-                gram = gram - self._missing[fold, joints[0]]
+            for alike, missing in self._alike.get(fold, []):
+                if joints[0] in alike and missing is not None:
+                    gram = gram - missing
         chosen = list(joints)
         cross = torch.stack([part.cross for part in parts]).sum(0)[:, chosen]
         return Sums(gram, cross, torch.stack([part.squares for part in parts]).sum(0)[chosen], self.shift)
 
     def groups(self) -> list[list[int]]:
-        """Joints that share their matrices: those labelled in everybody, then each of the others."""
-        apart = sorted({joint for _, joint in self._missing})
-        together = [joint for joint in range(self.joints) if joint not in apart]
-        return [*([together] if together else []), *([joint] for joint in apart)]
+        """Joints that share their matrices in all folds: those labelled in everybody first."""
+        found: dict[tuple[int, ...], list[int]] = {}
+        for joint in range(self.joints):
+            found.setdefault(tuple(self._shared(joint)), []).append(joint)
+        return sorted(found.values(), key=lambda group: any(place >= 0 for place in self._shared(group[0])))
+
+    def _shared(self, joint: int) -> Iterator[int]:
+        """By fold, which matrix of missing people a joint takes; -1 for none."""
+        for groups in self._alike.values():
+            for place, (alike, missing) in enumerate(groups):
+                if joint in alike:
+                    yield -1 if missing is None else place
 
     @property
     def filled(self) -> list[int]:
@@ -120,12 +130,39 @@ class NormalEquations:
         sums.gram.addmm_(flat.T, flat)
         sums.cross.addmm_(flat.T, y)
         sums.squares.add_(y.square().sum(0))
-        for joint in (~known).any(0).nonzero()[:, 0].tolist():
-            without = rows[~known[:, joint]].flatten(0, 1)
-            if (fold, joint) not in self._missing:
-                self._reserve()
-                self._missing[fold, joint] = flat.new_zeros(self._side, self._side)
-            self._missing[fold, joint].addmm_(without.T, without)
+        self._alike[fold] = [
+            (alike, self._with_missing(missing, rows[~known[:, alike[0]]]))
+            for alike, missing in self._parted(fold, known)
+        ]
+
+    def _parted(self, fold: int, known: Tensor) -> list[tuple[list[int], Tensor | None]]:
+        """Joints that these people (B, K), too, have or lack together, and the matrix of those who lacked them so far.
+
+        The matrix of joints that part is copied but for the first of them.
+        """
+        columns = [tuple(column) for column in known.T.tolist()]
+        found: list[tuple[list[int], Tensor | None]] = []
+        for alike, missing in self._alike.get(fold, [(list(range(self.joints)), None)]):
+            parted: dict[tuple[bool, ...], list[int]] = {}
+            for joint in alike:
+                parted.setdefault(columns[joint], []).append(joint)
+            for place, joints in enumerate(parted.values()):
+                if place and missing is not None:
+                    self._reserve()
+                    found.append((joints, missing.clone()))
+                else:
+                    found.append((joints, missing))
+        return found
+
+    def _with_missing(self, missing: Tensor | None, without: Tensor) -> Tensor | None:
+        """Add the rows (B, R, D) of people who lack the joints."""
+        if not len(without):
+            return missing
+        if missing is None:
+            self._reserve()
+            missing = without.new_zeros(self._side, self._side)
+        flat = without.flatten(0, 1)
+        return missing.addmm_(flat.T, flat)
 
     def _reserve(self) -> None:
         """Count one more matrix."""
@@ -133,5 +170,5 @@ class NormalEquations:
         if self._bytes > self._most:
             raise InputError(
                 f'the normal equations of {self._side - 1} channels take more than the {self._most / 2**30:g} GiB that '
-                'are allowed: take fewer folds or joints, a narrower layer, or raise most_bytes'
+                'are allowed: take fewer folds, a narrower layer, or raise most_bytes of ProbeSettings'
             )

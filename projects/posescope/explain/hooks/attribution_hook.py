@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
 from posescope.atomic import replacing
+from posescope.errors import InputError
 from posescope.explain.hooks.explaining_hook import ExplainingHook
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ['AttributionHook']
 
+_NEEDED = ('img_id', 'id', 'ori_shape')
+"""What data samples have to tell besides where their crops lie."""
+
 
 @HOOKS.register_module()
 class AttributionHook(ExplainingHook):
@@ -29,7 +33,9 @@ class AttributionHook(ExplainingHook):
 
     ``<work_dir>/attribution/`` gets ``explanation.json`` with everybody, ``maps.safetensors`` with
     ``<image>_<person>/<method>/<joint>``, (H, W) in pixels of the input, for those who are drawn, and
-    ``bone_relative/<method>/<joint>``, means over everybody in coordinates of the joint's bone; and pictures of both.
+    ``bone_relative/<method>/<joint>``, means over everybody in coordinates of the joint's bone, for joints that the
+    skeleton links to another; and pictures of both. Where two people have the same ids, as those of several data sets
+    in one may, the second one's maps are called ``<image>_<person>_2``.
     During a training the same comes from the validation data, in ``attribution_epoch_<n>/``.
 
     Args:
@@ -71,18 +77,45 @@ class AttributionHook(ExplainingHook):
         self.people, self.pictures, self.photograph = people, pictures, photograph
         self.batch_size, self.out_dir = batch_size, out_dir
 
-    def check(self, function: 'PoseFunction', dataset: Any) -> None:
-        """Refuse methods and targets that mean nothing for the model, and a folder with other things."""
-        self._explainer(function)
+    def check(self, runner: Runner, function: 'PoseFunction', dataset: Any, training: bool) -> None:
+        """Explain a joint of one person in as few passes as can be, and refuse a folder with other things."""
+        from posescope.capture.pictures import SkeletonStyle
+        from posescope.explain.explanation_content import person_content
+        from posescope.explain.explanation_folder import check_free
+        from posescope.explain.targets.registry import target_names
+
+        epochs = range(self.interval, runner.max_epochs + 1, self.interval) if training else [None]
+        for epoch in epochs:
+            check_free(self._folder(runner, epoch))
+        if self.target == 'against_person':
+            raise InputError(
+                "AttributionHook: target 'against_person' needs two people of one picture, and a hook sees each alone: "
+                f'take another of {", ".join(target_names(function.kind))}, or tools/explain.py'
+            )
+        explainer = self._explainer(function).trial()
+        crops = function.batch([dataset[0]])
+        missing = [key for key in _NEEDED if key not in crops.samples[0].metainfo]
+        if missing:
+            raise InputError(
+                f'AttributionHook: data samples lack {", ".join(missing)}: let PackPoseInputs of the pipeline pack '
+                'them (meta_keys)'
+            )
+        if self.pictures:
+            SkeletonStyle.of_metainfo(function.skeleton.metainfo)
+        seen = explainer.look(crops)
+        person_content(explainer, seen, 0, {name: explainer.maps(seen, 0, name) for name in explainer.methods})
 
     def explain(self, runner: Runner, function: 'PoseFunction', dataset: Any, epoch: int | None) -> None:
         """Explain and write."""
         from posescope.explain.explanation_folder import new_folder
 
-        folder = Path(runner.work_dir) / (self.out_dir if epoch is None else f'{self.out_dir}_epoch_{epoch}')
+        folder = self._folder(runner, epoch)
         with new_folder(folder) as unfinished:
             self._fill(unfinished, self._explainer(function), dataset)
         runner.logger.info(f'{min(self.people, len(dataset))} people are explained in {folder}')
+
+    def _folder(self, runner: Runner, epoch: int | None) -> Path:
+        return Path(runner.work_dir) / (self.out_dir if epoch is None else f'{self.out_dir}_epoch_{epoch}')
 
     def _fill(self, folder: Path, explainer: 'Explainer', dataset: Any) -> None:
         from posescope.explain.attribution import BoneFrames
@@ -93,6 +126,7 @@ class AttributionHook(ExplainingHook):
         frames = {name: BoneFrames(function.skeleton) for name in explainer.methods}
         contents: list[dict[str, Any]] = []
         kept: dict[str, Any] = {}
+        taken: set[str] = set()
         for seen in self._seen(explainer, dataset):
             for person in range(len(seen)):
                 maps = {name: explainer.maps(seen, person, name) for name in explainer.methods}
@@ -102,7 +136,7 @@ class AttributionHook(ExplainingHook):
                 who = {'picture': str(meta.get('img_path', '')), 'image_id': meta['img_id'], 'person_id': meta['id']}
                 contents.append({**who, **person_content(explainer, seen, person, maps)})
                 if len(contents) <= self.pictures:
-                    key = f'{meta["img_id"]}_{meta["id"]}'.replace('/', '_')
+                    key = _free_name(f'{meta["img_id"]}_{meta["id"]}'.replace('/', '_'), taken)
                     self._draw(folder, key, explainer, seen, person, maps)
                     for name, found in maps.items():
                         for number, joint in enumerate(explainer.joints):
@@ -154,11 +188,22 @@ class AttributionHook(ExplainingHook):
         names = explainer.function.joints
         for name, frame in frames.items():
             average = frame.average()
-            for joint in explainer.joints:
+            shown = [joint for joint in explainer.joints if frame.parents[joint] >= 0]
+            for joint in shown:
                 kept[f'bone_relative/{name}/{names[joint]}'] = partial(np.asarray, average.mean[joint])
-            for suffix, joints in pages(explainer.joints):
+            for suffix, joints in pages(shown):
                 figure = draw_bone_average(
                     average, names, frame.parents, f'what joints look at, over everyone, by {name}', joints
                 )
                 with replacing(folder / f'bone_relative_{name}{suffix}.png') as unfinished:
                     figure.savefig(unfinished, format='png', dpi=110)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it where it is taken; it is taken then."""
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f'{name}_{number}'
+    taken.add(found)
+    return found

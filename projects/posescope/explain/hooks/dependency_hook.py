@@ -35,7 +35,7 @@ class DependencyHook(ExplainingHook):
     Args:
         people: Most people.
         radius: Of discs, in roots of a person's area.
-        fills: What discs show, of :data:`posescope.explain.dependency.fills.FILLS`.
+        fills: What discs show, one or several of :data:`posescope.explain.dependency.fills.FILLS`.
         interval: Epochs between two looks during a training; 0 for none.
         batch_size: Crops at once.
         out: Name of the files, without its ending.
@@ -50,7 +50,7 @@ class DependencyHook(ExplainingHook):
         self,
         people: int = 100,
         radius: float = 0.15,
-        fills: Sequence[str] = ('mean_colour', 'blur'),
+        fills: Sequence[str] | str = ('mean_colour', 'blur'),
         interval: int = 0,
         batch_size: int = 16,
         out: str = 'dependency',
@@ -61,17 +61,18 @@ class DependencyHook(ExplainingHook):
         super().__init__(interval, **unknown)
         self.check_whole({'people': people, 'batch_size': batch_size, 'permutations': permutations}, 1)
         self.check_whole({'seed': seed}, 0)
-        self.people, self.radius, self.fills = people, radius, tuple(fills)
+        self.people, self.radius, self.fills = people, radius, (fills,) if isinstance(fills, str) else tuple(fills)
         self.batch_size, self.out = batch_size, out
         self.permutations, self.seed = permutations, seed
 
-    def check(self, function: 'PoseFunction', dataset: Any) -> None:
-        """Refuse unknown fills, impossible discs, and people without labels."""
+    def check(self, runner: Runner, function: 'PoseFunction', dataset: Any, training: bool) -> None:
+        """Refuse unknown fills, impossible discs, joints without a spread, and people without labels."""
         from posescope.explain.dependency.fills import build_fills
         from posescope.explain.depth import DatasetPeople
 
         build_fills(self.fills)
         self._settings()
+        function.sigmas  # noqa: B018  what KS needs
         if not any(people.visible.any() for people in DatasetPeople(function, dataset, self.people, _PEOPLE_AT_ONCE)):
             raise InputError(
                 f'DependencyHook: none of {min(self.people, len(dataset))} people has a visible labelled joint to '
@@ -82,7 +83,13 @@ class DependencyHook(ExplainingHook):
         """Measure and write."""
         from posescope.explain.dependency import summarise
 
-        effects = self._measure(function, dataset)
+        try:
+            effects = self._measure(function, dataset)
+        except InputError as error:
+            if epoch is None:
+                raise
+            runner.logger.warning(f'{error}; the training goes on, and epoch {epoch} has no {self.out}')
+            return
         matrices = {
             quantity: summarise(effects, quantity, permutations=self.permutations, seed=self.seed)
             for quantity in effects.hidden

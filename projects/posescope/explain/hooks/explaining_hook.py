@@ -2,7 +2,8 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mmengine.dist import is_main_process
@@ -12,6 +13,7 @@ from mmengine.runner import Runner
 from posescope.capture.hooks.epoch_interval import check_interval
 from posescope.capture.layers import unwrapped
 from posescope.capture.person_samples import crops_with_udp, pack_rotation
+from posescope.engine.averaged_weights import averaged_weights
 from posescope.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ __all__ = ['ExplainingHook']
 
 class ExplainingHook(Hook, ABC):
     """Explains a model on people of the test data after a test, and of the validation data every few epochs.
+
+    Where a training keeps a moving average of its weights (EMAHook), that is explained: what is validated and saved.
 
     Args:
         interval: Epochs between two looks during a training; 0 for none.
@@ -40,8 +44,18 @@ class ExplainingHook(Hook, ABC):
         self.interval = interval
 
     @abstractmethod
-    def check(self, function: 'PoseFunction', dataset: Any) -> None:
-        """Refuse what cannot be explained, before a test begins that may take hours."""
+    def check(self, runner: Runner, function: 'PoseFunction', dataset: Any, training: bool) -> None:
+        """Refuse what cannot be explained, before a test or training begins that may take hours.
+
+        Args:
+            runner: Of the run.
+            function: The model.
+            dataset: With the pipeline of the test.
+            training: Whether :meth:`explain` will be called every few epochs; otherwise after a test.
+
+        Raises:
+            InputError: With what has to be changed.
+        """
 
     @abstractmethod
     def explain(self, runner: Runner, function: 'PoseFunction', dataset: Any, epoch: int | None) -> None:
@@ -69,23 +83,37 @@ class ExplainingHook(Hook, ABC):
         if not self.interval:
             return
         check_interval(self, self.interval, runner)
-        self._look(runner, runner.val_loop.dataloader.dataset, only_check=True)
+        with self._function(runner, runner.val_loop.dataloader.dataset) as function:
+            if function is not None:
+                self.check(runner, function, runner.val_loop.dataloader.dataset, training=True)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Explain every ``interval`` epochs."""
         if self.interval and (runner.epoch + 1) % self.interval == 0:
-            self._look(runner, runner.val_loop.dataloader.dataset, runner.epoch + 1)
+            with averaged_weights(runner):
+                self._look(runner, runner.val_loop.dataloader.dataset, runner.epoch + 1)
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Refuse what cannot be explained."""
-        self._look(runner, runner.test_loop.dataloader.dataset, only_check=True)
+        with self._function(runner, runner.test_loop.dataloader.dataset) as function:
+            if function is not None:
+                self.check(runner, function, runner.test_loop.dataloader.dataset, training=False)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Explain."""
         self._look(runner, runner.test_loop.dataloader.dataset)
 
-    def _look(self, runner: Runner, dataset: Any, epoch: int | None = None, only_check: bool = False) -> None:
+    def _look(self, runner: Runner, dataset: Any, epoch: int | None = None) -> None:
+        with self._function(runner, dataset) as function:
+            if function is not None:
+                pack_rotation(dataset)
+                self.explain(runner, function, dataset, epoch)
+
+    @contextmanager
+    def _function(self, runner: Runner, dataset: Any) -> Iterator['PoseFunction | None']:
+        """Give the model as a function in the main process, None in others; leaving restores the modes of its parts."""
         if not is_main_process():
+            yield None
             return
         from posescope.evaluation.diagnosis.skeleton import skeleton_of_metainfo
         from posescope.explain.pose_function import PoseFunction
@@ -95,11 +123,7 @@ class ExplainingHook(Hook, ABC):
         try:
             function = PoseFunction(model, skeleton_of_metainfo(dataset.metainfo))
             function.udp = crops_with_udp(dataset)
-            if only_check:
-                self.check(function, dataset)
-            else:
-                pack_rotation(dataset)
-                self.explain(runner, function, dataset, epoch)
+            yield function
         finally:
             for module, mode in modes.items():
                 module.training = mode

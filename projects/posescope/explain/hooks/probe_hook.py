@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,10 @@ from posescope.errors import InputError
 from posescope.explain.hooks.explaining_hook import ExplainingHook
 
 if TYPE_CHECKING:
-    from posescope.explain.depth import DatasetPeople
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from posescope.explain.depth import DatasetPeople, ProbeSettings
     from posescope.explain.pose_function import PoseFunction
 
 __all__ = ['ProbeHook']
@@ -38,6 +41,8 @@ class ProbeHook(ExplainingHook):
         interval: Epochs between two looks during a training; 0 for none.
         batch_size: Crops at once.
         out: Name of the files below the work dir, without their ending.
+        most_bytes: Most memory for the matrices of a layer; None for the 4 GiB of
+            :class:`posescope.explain.depth.probes.ProbeSettings`.
 
     Raises:
         InputError: An option makes no sense.
@@ -58,14 +63,16 @@ class ProbeHook(ExplainingHook):
         interval: int = 0,
         batch_size: int = 16,
         out: str = 'probes',
+        most_bytes: int | None = None,
         **unknown: Any,
     ) -> None:
         super().__init__(interval, **unknown)
         self.check_whole({'train': train, 'batch_size': batch_size, **({} if dev is None else {'dev': dev})}, 1)
         self.check_whole({'folds': folds}, 2)
+        self.check_whole({} if most_bytes is None else {'most_bytes': most_bytes}, 1)
         self.layers = layers if isinstance(layers, str) else list(layers)
         self.train, self.dev, self.untrained, self.folds = train, dev, untrained, folds
-        self.batch_size, self.out = batch_size, out
+        self.batch_size, self.out, self.most_bytes = batch_size, out, most_bytes
 
     def before_run(self, runner: Runner) -> None:
         """Refuse a run without people to fit to.
@@ -76,25 +83,73 @@ class ProbeHook(ExplainingHook):
         if runner.cfg.get('train_dataloader') is None:
             raise InputError('ProbeHook fits probes to people of train_dataloader: the config has none')
 
-    def check(self, function: 'PoseFunction', dataset: Any) -> None:
-        """Refuse layers that give no map."""
+    def check(self, runner: Runner, function: 'PoseFunction', dataset: Any, training: bool) -> None:
+        """Refuse layers without a map or that take too much memory, joints without a spread, and missing people."""
         import torch
 
+        from posescope.explain.annotated_people import annotated_people
         from posescope.explain.depth import LayerMaps
 
+        function.sigmas  # noqa: B018  what KS needs
         width, height = function.input_size
-        LayerMaps(function, torch.zeros(1, 3, height, width), self.layers)
+        inputs = torch.zeros(1, 3, height, width, device=function.device)
+        maps = LayerMaps(function, inputs, self.layers).of(inputs)
+        if next(annotated_people(dataset, self.dev), None) is None:
+            raise InputError(
+                f'ProbeHook: none of {len(dataset)} people to test on has a label: give labelled people with their own '
+                'boxes, or leave the hook out'
+            )
+        fitted = _loadable_train_people(runner.cfg, _loader(training), function)
+        labels = list(annotated_people(fitted, self.train))
+        images = {image: number for number, image in enumerate(dict.fromkeys(image for image, _ in labels))}
+        if len(images) < self.folds:
+            raise InputError(
+                f'ProbeHook: {min(self.train, len(fitted))} people of train_dataloader, to which probes are fitted, '
+                f'have labels in {len(images)} images, and folds={self.folds}: take fewer folds, or more people (train)'
+            )
+        self._check_memory(
+            {name: int(values.shape[1]) for name, values in maps.items()},
+            [[known for image, known in labels if images[image] % self.folds == fold] for fold in range(self.folds)],
+        )
+
+    def _settings(self) -> 'ProbeSettings':
+        from posescope.explain.depth import ProbeSettings
+
+        if self.most_bytes is None:
+            return ProbeSettings(folds=self.folds)
+        return ProbeSettings(folds=self.folds, most_bytes=self.most_bytes)
+
+    def _check_memory(self, channels: Mapping[str, int], folds: 'Sequence[Sequence[NDArray[np.bool_]]]') -> None:
+        """Refuse layers whose normal equations take more than is allowed.
+
+        Args:
+            channels: Of each layer.
+            folds: For each fold, which joints each of its people has.
+        """
+        import numpy as np
+
+        # One matrix for everybody, and one for each group of joints that the same people lack.
+        lacking = [np.unique(~np.stack(known), axis=1) for known in folds]
+        matrices = sum(1 + int(columns.any(0).sum()) for columns in lacking)
+        most = self._settings().most_bytes
+        for name, count in channels.items():
+            needed = 8 * matrices * (count + 1) ** 2
+            if needed > most:
+                raise InputError(
+                    f'ProbeHook: the {matrices} matrices of {count} channels of {name} take {needed / 2**30:.2g} GiB, '
+                    f'and most_bytes allows {most / 2**30:.2g}: take fewer folds or people, a narrower layer, or raise '
+                    'most_bytes'
+                )
 
     def explain(self, runner: Runner, function: 'PoseFunction', dataset: Any, epoch: int | None) -> None:
         """Fit, test and write."""
-        from posescope.explain.depth import DatasetPeople, ProbeSettings, draw_probes, measure_probes
+        from posescope.explain.depth import DatasetPeople, draw_probes, measure_probes
 
-        fitted = _train_people(runner.cfg, 'test_dataloader' if epoch is None else 'val_dataloader')
+        fitted = _train_people(runner.cfg, _loader(epoch is not None))
         train = DatasetPeople(function, fitted, self.train, self.batch_size)
         dev = DatasetPeople(function, dataset, self.dev, self.batch_size)
         untrained = _untrained(runner.cfg, function, train) if self.untrained else None
-        settings = ProbeSettings(folds=self.folds)
-        report = measure_probes(function, train, dev, self.layers, untrained=untrained, settings=settings)
+        report = measure_probes(function, train, dev, self.layers, untrained=untrained, settings=self._settings())
         name = self.out if epoch is None else f'{self.out}_epoch_{epoch}'
         path = Path(runner.work_dir) / f'{name}.json'
         atomic_write(path, (json.dumps(report.content(), indent=1) + '\n').encode())
@@ -109,6 +164,32 @@ def _untrained(cfg: Any, function: 'PoseFunction', train: 'DatasetPeople') -> 'P
 
     seed = (cfg.get('randomness') or {}).get('seed') or 0
     return untrained_function(cfg, seed, (batch.inputs for batch in train), function.device)
+
+
+def _loader(training: bool) -> str:
+    return 'val_dataloader' if training else 'test_dataloader'
+
+
+def _loadable_train_people(cfg: Any, loader: str, function: 'PoseFunction') -> Any:
+    """The data set of the training, of which one picture was read.
+
+    Raises:
+        InputError: Annotations or pictures are missing, or the joints are other ones.
+    """
+    try:
+        dataset = _train_people(cfg, loader)
+        dataset[0]
+    except (AssertionError, OSError, IndexError) as error:
+        raise InputError(
+            'ProbeHook fits probes to people of train_dataloader, which cannot be loaded '
+            f'({" ".join(str(error).split())}): bring the training data, or leave the hook out'
+        ) from error
+    count = dataset.metainfo['num_keypoints']
+    if count != len(function.joints):
+        raise InputError(
+            f'ProbeHook: people of train_dataloader have {count} joints, and the model has {len(function.joints)}'
+        )
+    return dataset
 
 
 def _train_people(cfg: Any, loader: str) -> Any:
@@ -127,8 +208,8 @@ def _outermost(dataset: Any, loader: str) -> Any:
     Raises:
         InputError: None has.
     """
-    while dataset.get('pipeline') is None and dataset.get('dataset') is not None:
+    while not dataset.get('pipeline') and dataset.get('dataset') is not None:
         dataset = dataset['dataset']
-    if dataset.get('pipeline') is None:
+    if not dataset.get('pipeline'):
         raise InputError(f'{loader}.dataset of the config has no pipeline, which would tell how crops are cut')
     return dataset

@@ -26,17 +26,17 @@ def draw_bone_average(
     Args:
         average: Of :class:`~posescope.explain.attribution.bone_relative.BoneFrames`.
         joints: Names of all K joints.
-        parents: The parent of each.
+        parents: The parent of each, -1 where it has none: such a joint is not drawn.
         text: What the figure shows.
         chosen: Which of the joints to draw, at most :data:`~posescope.explain.pictures.joint_maps.MOST_JOINTS`; None
             for all.
 
     Raises:
-        InputError: There are too many joints.
+        InputError: There are too many joints, or none has a parent.
     """
-    shown = list(range(len(joints))) if chosen is None else list(chosen)
+    shown = [joint for joint in (range(len(joints)) if chosen is None else chosen) if parents[joint] >= 0]
     if not 0 < len(shown) <= MOST_JOINTS:
-        raise InputError(f'{len(shown)} joints: a figure shows 1 to {MOST_JOINTS}')
+        raise InputError(f'{len(shown)} joints with a bone: a figure shows 1 to {MOST_JOINTS}')
     values = average.mean[shown].numpy()
     largest = np.abs(np.nan_to_num(values)).max((1, 2))
     values = values / np.where(largest > 0, largest, 1)[:, None, None]
