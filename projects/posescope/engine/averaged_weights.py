@@ -15,8 +15,8 @@ def averaged_weights(runner: Any) -> Iterator[bool]:
 
     Where :class:`mmengine.hooks.EMAHook` runs, as in every RTMPose config, validation and checkpoints hold this
     average, so a hook that looks at the model between epochs should look at it as well. Leaving puts the learnt
-    weights back, to the bit, also after an exception. Without an average, or before its first step, nothing is changed: until then
-    MMEngine's copy may hold weights from before their initialization.
+    weights back, to the bit, also after an exception. Without an average, or before its first step, nothing is
+    changed: until then MMEngine's copy may hold weights from before their initialization.
 
     Validation enters the average by itself: do not enter this there, which would take it out again.
 
