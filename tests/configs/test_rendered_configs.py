@@ -22,6 +22,8 @@ CUES = sorted((ROOT / 'configs/cues').glob('*.py'))
 # What comes back from MoveNet's four maps is in tests/models/codecs/test_movenet_codec.py.
 PLAIN_CODEC = [path for path in CONFIGS if 'movenet' not in path.stem]
 each_config = pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+QUICK = 'default', 'rtmpose_rendered-128x96', 'td-reg_res18_rendered-128x96'
+"""Trained by `make test`, a few steps of each; `make test-all` trains all."""
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +114,9 @@ def test_a_perfect_prediction_comes_back_to_the_labels(path, drawn_pair):
         assert error.max() < (0.26 if 'x_labels' in str(encoded.keys()) else 0.1) * pixel
 
 
-@each_config
+@pytest.mark.parametrize(
+    'path', [pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.long) for path in CONFIGS]
+)
 def test_a_few_steps_lower_the_loss_and_move_every_parameter(path, drawn_pair):
     config = Config.fromfile(path)
     config.train_dataloader.dataset.pipeline = [*config.val_pipeline[:-1], *config.train_pipeline[-2:]]

@@ -40,6 +40,7 @@ def config(folder: Path, root: Path, cue: str = "cue='band'", flip: float = 0.5,
     return write_small_config(folder / 'cued.py', root, epochs=1, num_workers=1, more=more)
 
 
+@pytest.mark.long
 def test_flips_are_warned_of_once(people: Path, tmp_path: Path) -> None:
     process = start('train.py', config(tmp_path, people), '--work-dir', tmp_path / 'run')
     text = process.communicate(timeout=300)[0]

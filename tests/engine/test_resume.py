@@ -25,7 +25,7 @@ LOOPS: dict[str, dict] = {
     'endless-sampler': {'iterations': 9, 'checkpoint_interval': 5, 'val_interval': 4, 'sampler': INFINITE},
     'finite-sampler': {'iterations': 9, 'checkpoint_interval': 6, 'val_interval': 4, 'sampler': DEFAULT},
 }
-QUICK = [('epochs-stopped-within', 0), ('finite-sampler', 2)]
+QUICK = [('epochs-stopped-within', 0)]
 """The others are tested by ``make test-all``: each takes half a minute of a busy core."""
 
 
@@ -86,6 +86,7 @@ optim_wrapper = dict(
 )
 custom_hooks = [dict(type='ChannelsLastHook')]
 """,
+            marks=pytest.mark.long,
             id='muon-and-channels-last',
         ),
     ],
@@ -142,6 +143,7 @@ def test_latest_checkpoint_survives_a_broken_record(tmp_path: Path) -> None:
     assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'
 
 
+@pytest.mark.long
 def test_another_batch_size_begins_the_epoch_anew(tmp_path: Path, drawn_coco: Path) -> None:
     """Two of four batches were done; of two larger ones nobody knows which people they hold."""
     options = {'epochs': 2, 'checkpoint_interval': 2, 'checkpoint_by_epoch': False}

@@ -39,6 +39,7 @@ def test_converts_and_answers_bad_input(tmp_path: Path, capsys: pytest.CaptureFi
     assert 'x.pth: cannot be written' in error_line(capsys.readouterr().err)
 
 
+@pytest.mark.long
 def test_script_as_it_is_called(tmp_path: Path) -> None:
     tool = str(ROOT / 'tools' / 'convert_movenet.py')
     result = subprocess.run(

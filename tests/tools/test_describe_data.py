@@ -95,6 +95,7 @@ def test_tool(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert json.loads(summary)['people'] == 6
 
 
+@pytest.mark.long
 def test_script_as_it_is_called(drawn: Path, tmp_path: Path) -> None:
     """In a process of its own, where no test and no runner has chosen a scope of registries."""
     config = write_small_config(tmp_path / 'small.py', drawn.parent)
