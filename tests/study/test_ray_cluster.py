@@ -108,8 +108,17 @@ def test_no_cluster_at_the_address(small: SmallStudy) -> None:
         pass
 
 
-def test_threads_are_those_of_the_study_and_have_to_fit_somewhere(small: SmallStudy, head: tuple) -> None:
+@pytest.mark.crash
+def test_threads_are_those_of_the_study_and_have_to_fit_somewhere(
+    small: SmallStudy, request: pytest.FixtureRequest
+) -> None:
+    """In a process of its own, which has never been part of another cluster."""
     pytest.importorskip('ray')
-    assert RayEngine(head[1], threads=2).threads == 2
-    with pytest.raises(InputError, match='a trial takes 3 threads, and the largest machine of the Ray cluster has 2'):
-        RayEngine(head[1], threads=3).__enter__()
+    assert RayEngine(workers=2, threads=1).threads == 1
+    _, address = request.getfixturevalue('head')
+    (small.folder / 'small.py').write_text(f'study = {content_of(small) | {"threads": 3}!r}\n')
+    options = [str(small.folder / 'small.py'), '--work-dir', str(small.folder / 'work'), '--engine', 'ray']
+    command = [sys.executable, '-m', 'tests.study.drive_study', *options, '--ray-address', address]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert 'a trial takes 3 threads, and the largest machine of the Ray cluster has 2 CPUs' in done.stderr
