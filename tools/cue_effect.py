@@ -15,6 +15,7 @@ import posescope  # noqa: F401  makes MMPose importable
 from posescope.atomic import atomic_write
 from posescope.engine.command import command
 from posescope.engine.config import test_config
+from posescope.engine.config_parts import name_of
 from posescope.engine.launch import build_runner
 from posescope.engine.options import parse, test_parser
 from posescope.errors import InputError
@@ -32,19 +33,13 @@ prediction goes when the cue changes sides: 0 for a model that does not care, 1 
 """
 
 
-def kind_of(step: dict[str, Any]) -> str:
-    """Name of a transform's type, without the scope."""
-    kind = step['type']
-    return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__
-
-
 def look_of_cue(cfg: Any, args: argparse.Namespace) -> dict[str, Any]:
     """Seed and colour: those that were typed, else those of the cue that the config trains or tests with."""
     planted: dict[str, Any] = {}
     for name in ('train_dataloader', 'test_dataloader'):
         dataset = (cfg.get(name) or {}).get('dataset') or {}
         for step in dataset.get('pipeline') or []:
-            if not planted and kind_of(step) == 'PlantCue' and step.get('cue') == args.cue:
+            if not planted and name_of(step['type']) == 'PlantCue' and step.get('cue') == args.cue:
                 planted = step
     seed = planted.get('seed', 0) if args.seed is None else args.seed
     colour = args.colour or (planted.get('colour') if args.seed is None else None)
@@ -64,8 +59,8 @@ def test_twins(args: argparse.Namespace, side: str) -> MeanOKS:
         raise InputError(f'config {args.config} does not test on one data set; --coco names one')
     # The mirrored picture has its cue on the other side, so their mean would follow neither.
     cfg.model.setdefault('test_cfg', {})['flip_test'] = False
-    steps = [step for step in dataset.pipeline if kind_of(step) != 'PlantCue']
-    names = [kind_of(step) for step in steps]
+    steps = [step for step in dataset.pipeline if name_of(step['type']) != 'PlantCue']
+    names = [name_of(step['type']) for step in steps]
     loading = next((i for i, name in enumerate(names) if name in ('LoadImage', 'CachedImage')), None)
     if loading is None:
         raise InputError(f'the test pipeline of {args.config} has no LoadImage, after which a cue could be planted')

@@ -20,7 +20,7 @@ DESCRIPTION = """\
 Spearman's rank correlation of a study's models with numbers from elsewhere, say published AP on COCO. It is close to 1
 where choosing by the study would have chosen as the other test does.
 
-  tools/rank_agreement.py docs/select/study.json docs/select/published.json
+  tools/rank_agreement.py work_dirs/selection_rendered/study.json docs/select/published.json
 
 REFERENCE.json is an object from the study's names of runs to numbers, higher is better: {"res18": 71.8, "vit": 73.9}.
 """

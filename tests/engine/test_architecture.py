@@ -23,7 +23,7 @@ def test_a_whole_backbone_fits_one_that_is_pruned_as_it_loads() -> None:
         refuse_other_architecture(pruned, {'state_dict': weights}, 'whole.pth', partial=False)
 
 
-def test_a_head_alone_fits_into_one_around_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_head_alone_fits_into_one_around_it() -> None:
     inner = build(HEATMAP)
     outer = build({'type': 'DeepSupervisionHead', 'pose_head': HEATMAP, 'in_channels': (4, 6)})
     names = dict(inner.named_parameters())

@@ -81,3 +81,8 @@ def started(folder: Path, program: str) -> int:
     """How often a program was started in a trial's folder."""
     lines = (folder / 'run.log').read_text().splitlines() if (folder / 'run.log').is_file() else []
     return sum(line.startswith('$ ') and f'fake_programs.py {program} ' in line for line in lines)
+
+
+def statuses(found: dict[str, Any]) -> dict[tuple[str, int], str]:
+    """Run and seed -> status."""
+    return {(run['name'], run['seed']): run['status'] for run in found['runs']}

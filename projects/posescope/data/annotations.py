@@ -48,6 +48,7 @@ def read_categories(path: Path) -> list[dict]:
         return []
     matches = list(re.finditer(r'"categories"\s*:\s*', text))
     if len(matches) == 1:  # several may be somebody's notes
+        found = None
         try:
             found = json.JSONDecoder().raw_decode(text, matches[-1].end())[0]
         except ValueError:

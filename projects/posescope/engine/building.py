@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from posescope.errors import InputError
 
@@ -37,9 +36,3 @@ def _raised_in(error: BaseException) -> str:
     while step is not None and step.tb_next is not None:
         step = step.tb_next
     return '' if step is None else str(step.tb_frame.f_globals.get('__name__', '')).partition('.')[0]
-
-
-def name_of(kind: Any) -> str:
-    """Name of a type that a config gives as a text, with or without a scope, or as the class itself; '' for none."""
-    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-    return str(name).rpartition('.')[2]

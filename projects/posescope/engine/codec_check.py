@@ -1,11 +1,12 @@
 """Were a checkpoint's weights trained for the codec that a config decodes with?"""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
 
+from posescope.engine.config_parts import dicts_in, name_of
 from posescope.errors import InputError
 
 __all__ = ['OPTION', 'read_config_text', 'refuse_other_codec']
@@ -89,14 +90,13 @@ def _value(node: ast.expr | None) -> Any:
 def _codec(cfg: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the head decodes with; where heads are wrapped, that of the head inside."""
     head = (cfg.get('model') or {}).get('head')
-    found = next((part['decoder'] for part in _dicts(head) if isinstance(part.get('decoder'), Mapping)), None)
+    found = next((part['decoder'] for part in dicts_in(head) if isinstance(part.get('decoder'), Mapping)), None)
     while found is not None and isinstance(found.get('codec'), Mapping):  # a codec around another
         found = found['codec']
     if found is None or not found.get('type'):
         return None
-    kind = found['type'] if isinstance(found['type'], str) else getattr(found['type'], '__name__', '')
-    codec = {'type': kind.rpartition('.')[2]}
-    codec['type'] = _SAME.get(codec['type'], codec['type'])
+    kind = name_of(found['type'])
+    codec = {'type': _SAME.get(kind, kind)}
     if codec['type'] == 'UDPHeatmap':
         codec['heatmap_type'] = found.get('heatmap_type', 'gaussian')
     return codec
@@ -105,21 +105,10 @@ def _codec(cfg: Mapping[str, Any]) -> dict[str, Any] | None:
 def _use_udp(cfg: Mapping[str, Any]) -> bool | None:
     """Whether crops map pixel centres; None if the config does not cut crops with ``TopdownAffine``."""
     for name in _LOADERS:
-        for part in _dicts(cfg.get(name)):
-            kind = part.get('type')
-            if isinstance(kind, str) and kind.rpartition('.')[2] == 'TopdownAffine':
+        for part in dicts_in(cfg.get(name)):
+            if name_of(part.get('type')) == 'TopdownAffine':
                 return bool(part.get('use_udp', False))
     return None
-
-
-def _dicts(node: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield every dict within a part of a config, from the outside in."""
-    if isinstance(node, Mapping):
-        yield node
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        for part in node:
-            yield from _dicts(part)
 
 
 def _named(codec: Mapping[str, Any], in_full: bool) -> str:

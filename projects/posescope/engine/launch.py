@@ -13,7 +13,8 @@ from mmengine.runner import Runner
 from posescope.compat.bfloat16 import computes_in_bfloat16, orthogonalise_in_float32
 from posescope.compat.config_text import remember_layouts
 from posescope.compat.managers import forget_managers
-from posescope.engine.building import building, name_of
+from posescope.engine.building import building
+from posescope.engine.config_parts import name_of
 from posescope.engine.runner import ResumableRunner
 from posescope.engine.skeleton_defaults import fill_skeleton
 from posescope.errors import InputError

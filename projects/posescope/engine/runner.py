@@ -17,8 +17,9 @@ from posescope.compat.checkpoint import load_checkpoint
 from posescope.compat.pretrained import PretrainedWeightsError, fetching
 from posescope.data.annotations import annotation_files
 from posescope.engine.architecture import refuse_other_architecture
-from posescope.engine.building import building, name_of
+from posescope.engine.building import building
 from posescope.engine.codec_check import refuse_other_codec
+from posescope.engine.config_parts import name_of
 from posescope.engine.resume import ResumableEpochLoop, fast_forward, latest_checkpoint
 from posescope.engine.seeding import seeded
 from posescope.errors import NO_ROOM, InputError, nearest
@@ -147,25 +148,23 @@ class ResumableRunner(Runner):
                 it was trained with another codec; to start a training from it, not one parameter fits.
         """
         if Path(filename).is_file():
-            content = load_checkpoint(filename)
-            refuse_other_architecture(self.model, content, filename, partial=self._may_be_partial)
-            if not self._may_be_partial:
-                refuse_other_codec(self.cfg, content, filename)
+            self._refuse_others(load_checkpoint(filename), filename)
         try:
             with fetching():
                 loaded: dict = super().load_checkpoint(filename, *args, **kwargs)
         except PretrainedWeightsError as error:
             raise InputError(f'{error}; put the file at {error.cache}') from error
         if not Path(filename).is_file():  # it was fetched
-            refuse_other_architecture(self.model, loaded, filename, partial=self._may_be_partial)
-            if not self._may_be_partial:
-                refuse_other_codec(self.cfg, loaded, filename)
+            self._refuse_others(loaded, filename)
         self._loaded_meta = loaded.get('meta') or {}
         return loaded
 
-    @property
-    def _may_be_partial(self) -> bool:
-        return isinstance(self._train_loop, BaseLoop) and not self._resume
+    def _refuse_others(self, content: dict, filename: str) -> None:
+        """A training may start from a part of the weights, and with another codec."""
+        starts = isinstance(self._train_loop, BaseLoop) and not self._resume
+        refuse_other_architecture(self.model, content, filename, partial=starts)
+        if not starts:
+            refuse_other_codec(self.cfg, content, filename)
 
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:

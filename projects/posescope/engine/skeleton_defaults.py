@@ -1,15 +1,13 @@
 """The data set's skeleton, where a part of a config would otherwise take COCO's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from mmpose.datasets.datasets.base import BaseCocoStyleDataset
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS
 
-from posescope.errors import InputError
+from posescope.engine.config_parts import dicts_in, name_of
+from posescope.evaluation.diagnosis.skeleton import metainfo_of_dataset
 from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS
 from posescope.models.losses.joint_labels import COCO_FLIP_INDICES
 
@@ -35,7 +33,7 @@ def fill_skeleton(cfg: Config) -> None:
     Args:
         cfg: The config; it is changed.
     """
-    metainfo = next((found for name in _LOADERS if (found := _metainfo((cfg.get(name) or {}).get('dataset')))), None)
+    metainfo = next((found for name in _LOADERS if (found := _told((cfg.get(name) or {}).get('dataset')))), None)
     if metainfo is None:
         return
     known: dict[str, list[Any]] = {}
@@ -45,37 +43,15 @@ def fill_skeleton(cfg: Config) -> None:
         if len(values) == metainfo['num_keypoints'] and not of_coco:
             known[name] = values
     for part in (cfg.get(name) for name in ('model', *_LOADERS)):
-        for inner in _dicts(part):
-            kind = inner.get('type')
-            kind = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-            for name in _FILLED.get(kind.rpartition('.')[2], ()):
+        for inner in dicts_in(part):
+            for name in _FILLED.get(name_of(inner.get('type')), ()):
                 if name in known and inner.get(name) is None:
                     inner[name] = known[name]
 
 
-def _metainfo(dataset: Any) -> dict[str, Any] | None:
-    """What a data set's config, wrappers entered, says of its skeleton; None if it says nothing."""
+def _told(dataset: Any) -> Mapping[str, Any] | None:
+    """What a data set's config says of its skeleton; of several that say nothing together, the first that does."""
     if not isinstance(dataset, Mapping):
         return None
-    given = dataset.get('metainfo')
-    kind = dataset.get('type')
-    found = DATASETS.get(kind) if isinstance(kind, str) else kind
-    if isinstance(found, type) and issubclass(found, BaseCocoStyleDataset):
-        try:
-            return dict(found._load_metainfo(dict(given) if given else None))  # type: ignore[attr-defined]
-        except OSError as error:
-            raise InputError(f'metainfo of {kind}: {error}') from error
-    if given and 'datasets' in dataset:  # of several, whose joints are converted to these
-        return dict(parse_pose_metainfo(dict(given)))
     inner = [dataset.get('dataset'), *(dataset.get('datasets') or [])]
-    return next((one for one in map(_metainfo, inner) if one), None)
-
-
-def _dicts(part: Any) -> Iterator[Any]:
-    """Yield every dict within a part of a config."""
-    if isinstance(part, dict):
-        yield part
-        part = list(part.values())
-    if isinstance(part, list | tuple):
-        for inner in part:
-            yield from _dicts(inner)
+    return metainfo_of_dataset(dataset) or next((found for one in inner if (found := _told(one))), None)

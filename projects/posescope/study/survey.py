@@ -16,7 +16,7 @@ from posescope.study.study_folder import StudyFolder, clear_trial, trial_lock
 from posescope.study.tested_data import digest_of_data, digest_of_file
 from posescope.study.trial import TrialTask, steps_of
 
-__all__ = ['Trial', 'record_problem', 'redone', 'refuse_changed', 'remove', 'survey']
+__all__ = ['Trial', 'record_problem', 'refuse_changed', 'remove', 'survey', 'with_followers']
 
 
 @dataclass
@@ -178,7 +178,7 @@ def _change(trial: Trial, folder: StudyFolder) -> str:
     return f'another config than {trial.run.config} is now' + (f' ({difference})' if difference else '')
 
 
-def redone(plan: StudyPlan, names: Sequence[str]) -> list[str]:
+def with_followers(plan: StudyPlan, names: Sequence[str]) -> list[str]:
     """Runs that have to be run again if some are: these, and all that start from them.
 
     Args:

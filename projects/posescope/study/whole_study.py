@@ -21,8 +21,7 @@ from posescope.study.record import FAILED
 from posescope.study.results import study_content, timing_content, write_results
 from posescope.study.scene_intervals import SceneIntervals
 from posescope.study.study_folder import StudyFolder
-from posescope.study.survey import Trial, refuse_changed, remove, survey
-from posescope.study.survey import redone as redone_with
+from posescope.study.survey import Trial, refuse_changed, remove, survey, with_followers
 
 __all__ = ['Study']
 
@@ -55,7 +54,7 @@ class Study:
         self, plan: StudyPlan, folder: Path, commands: Commands, redone: Sequence[str] = (), *, starts: bool = True
     ) -> None:
         self.plan, self.folder, self.commands = plan, StudyFolder(folder), commands
-        again = redone_with(plan, redone)
+        again = with_followers(plan, redone)
         self.trials = survey(plan, self.folder, forgotten=again)
         refuse_changed(plan, self.folder, self.trials)
         if starts:

@@ -16,6 +16,7 @@ from posescope.errors import InputError
 __all__ = [
     'Skeleton',
     'find_skeleton',
+    'metainfo_of_dataset',
     'named_skeleton',
     'skeleton_of_config',
     'skeleton_of_dataset',
@@ -79,7 +80,7 @@ def skeleton_of_dataset(dataset: Mapping[str, Any]) -> Skeleton:
     Raises:
         InputError: It is no data set with joints.
     """
-    found = _parsed_metainfo(dataset)
+    found = metainfo_of_dataset(dataset)
     if found is None:
         raise InputError(
             f"test_dataloader.dataset of type '{dataset.get('type')}' is no COCO-style data set, nor made of such with "
@@ -88,8 +89,12 @@ def skeleton_of_dataset(dataset: Mapping[str, Any]) -> Skeleton:
     return skeleton_of_metainfo(found)
 
 
-def _parsed_metainfo(dataset: Any) -> Mapping[str, Any] | None:
-    """Metainfo of the outermost data set that tells it; None if none does."""
+def metainfo_of_dataset(dataset: Any) -> Mapping[str, Any] | None:
+    """Read the metainfo of the outermost data set in a config that tells it; None if none does.
+
+    Raises:
+        InputError: It is in a file that does not exist.
+    """
     from mmpose.datasets.datasets.base import BaseCocoStyleDataset
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
     from mmpose.registry import DATASETS
@@ -101,11 +106,14 @@ def _parsed_metainfo(dataset: Any) -> Mapping[str, Any] | None:
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', 'The metainfo config file', UserWarning)  # it is found in the package
         if isinstance(found, type) and issubclass(found, BaseCocoStyleDataset):
-            told: dict[str, Any] = found._load_metainfo(dict(given) if given else None)  # type: ignore[attr-defined]
+            try:
+                told: dict[str, Any] = found._load_metainfo(dict(given) if given else None)  # type: ignore[attr-defined]
+            except OSError as error:
+                raise InputError(f'metainfo of {kind}: {error}') from error
             return told
         if given and 'datasets' in dataset:
             return dict(parse_pose_metainfo(dict(given)))
-    return _parsed_metainfo(dataset.get('dataset'))
+    return metainfo_of_dataset(dataset.get('dataset'))
 
 
 def skeleton_of_config(path: str) -> Skeleton:

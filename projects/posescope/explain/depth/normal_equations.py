@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from posescope.errors import InputError
 
-__all__ = ['MOST_BYTES', 'NormalEquations', 'Sums']
+__all__ = ['MOST_BYTES', 'NormalEquations', 'Sums', 'count_matrices']
 
 MOST_BYTES = 4 * 2**30
 """Most memory for the matrices of one layer."""
@@ -172,3 +174,14 @@ class NormalEquations:
                 f'the normal equations of {self._side - 1} channels take more than the {self._most / 2**30:g} GiB that '
                 'are allowed: take fewer folds, a narrower layer, or raise most_bytes of ProbeSettings'
             )
+
+
+def count_matrices(folds: Sequence[Sequence[NDArray[np.bool_]]]) -> int:
+    """Count the matrices that :class:`NormalEquations` of some people will hold, before any of them is seen.
+
+    Args:
+        folds: For each fold, which of the K joints each of its people has, (K,).
+    """
+    # One for everybody, and one for each group of joints that the same people lack.
+    lacking = [np.unique(~np.stack(known), axis=1) for known in folds]
+    return sum(1 + int(columns.any(0).sum()) for columns in lacking)

@@ -126,11 +126,9 @@ class ProbeHook(ExplainingHook):
             channels: Of each layer.
             folds: For each fold, which joints each of its people has.
         """
-        import numpy as np
+        from posescope.explain.depth.normal_equations import count_matrices
 
-        # One matrix for everybody, and one for each group of joints that the same people lack.
-        lacking = [np.unique(~np.stack(known), axis=1) for known in folds]
-        matrices = sum(1 + int(columns.any(0).sum()) for columns in lacking)
+        matrices = count_matrices(folds)
         most = self._settings().most_bytes
         for name, count in channels.items():
             needed = 8 * matrices * (count + 1) ** 2
