@@ -1,5 +1,6 @@
 """Fixtures that several test modules share."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,10 +28,11 @@ def default_scope() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_but_what_is_asked() -> Iterator[None]:
-    """Forget that a training asked for deterministic algorithms."""
-    before = torch.are_deterministic_algorithms_enabled()
+    """Forget that a training asked for deterministic algorithms, and that a benchmark asked for silence."""
+    deterministic, silenced = torch.are_deterministic_algorithms_enabled(), logging.root.manager.disable
     yield
-    torch.use_deterministic_algorithms(before)
+    torch.use_deterministic_algorithms(deterministic)
+    logging.disable(silenced)
 
 
 @pytest.fixture(scope='session')

@@ -24,9 +24,9 @@ def logged(work_dir: Path, key: str = 'loss') -> dict[int, float]:
     return values
 
 
-def start(tool: str, *arguments: str | Path, threads: int = 1) -> subprocess.Popen:
-    """Start a tool in a process group of its own, output captured."""
-    environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)}
+def start(tool: str, *arguments: str | Path) -> subprocess.Popen:
+    """Start a tool in a process group of its own, output captured; one thread, since other tests run beside it."""
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
     return subprocess.Popen(
         [sys.executable, ROOT / 'tools' / tool, *arguments],
         stdout=subprocess.PIPE,

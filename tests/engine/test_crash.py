@@ -1,5 +1,6 @@
 """Kills and full disks in the middle of real training processes."""
 
+import functools
 import os
 import random
 import resource
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,25 +35,40 @@ def finish(config: Path, work_dir: Path, *options: str) -> None:
     assert process.returncode == 0, output
 
 
+LOOPS: dict[str, dict] = {
+    'epoch': {'epochs': 20},
+    'iter': {'iterations': 80, 'checkpoint_interval': 5, 'val_interval': 10, 'sampler': INFINITE},
+}
+ENDS = {'epoch': ('epoch_1.pth', 'epoch_20.pth'), 'iter': ('iter_5.pth', 'iter_80.pth')}
+"""The first and the last checkpoint."""
+
+
+@pytest.fixture(scope='module')
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, drawn_coco: Path) -> Callable[[str], dict[int, float]]:
+    """The losses of a loop that nothing disturbs; the number of workers does not change them."""
+
+    @functools.cache
+    def losses(loop: str) -> dict[int, float]:
+        folder = tmp_path_factory.mktemp(loop)
+        finish(write_small_config(folder / 'small.py', drawn_coco.parent, **LOOPS[loop]), folder / 'whole')
+        return logged(folder / 'whole')
+
+    return losses
+
+
 @pytest.mark.parametrize('num_workers', [0, 2])
-@pytest.mark.parametrize(
-    ('loop', 'first', 'last'),
-    [
-        ({'epochs': 20}, 'epoch_1.pth', 'epoch_20.pth'),
-        (
-            {'iterations': 80, 'checkpoint_interval': 5, 'val_interval': 10, 'sampler': INFINITE},
-            'iter_5.pth',
-            'iter_80.pth',
-        ),
-    ],
-    ids=['epochs', 'iterations'],
-)
+@pytest.mark.parametrize('loop', LOOPS)
 @pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT], ids=['kill', 'interrupt'])
 def test_killed_runs_go_on_as_if_undisturbed(
-    tmp_path: Path, drawn_coco: Path, loop: dict, first: str, last: str, num_workers: int, how: signal.Signals
+    tmp_path: Path,
+    drawn_coco: Path,
+    undisturbed: Callable[[str], dict[int, float]],
+    loop: str,
+    num_workers: int,
+    how: signal.Signals,
 ) -> None:
-    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, num_workers=num_workers, **loop)
-    finish(config, tmp_path / 'whole')
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, num_workers=num_workers, **LOOPS[loop])
+    first, last = ENDS[loop]
     work_dir, generator = tmp_path / 'killed', random.Random(f'{loop}{num_workers}{how}')
     process = start('train.py', config, '--work-dir', work_dir)
     for attempt in range(2):
@@ -73,7 +90,7 @@ def test_killed_runs_go_on_as_if_undisturbed(
     process.communicate(timeout=300)
     assert process.returncode == 0
     assert (work_dir / last).exists()
-    assert logged(work_dir) == logged(tmp_path / 'whole')
+    assert logged(work_dir) == undisturbed(loop)
 
 
 def test_a_file_that_cannot_grow_leaves_the_previous_checkpoint(tmp_path: Path, drawn_coco: Path) -> None:

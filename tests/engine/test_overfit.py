@@ -48,7 +48,7 @@ def test_four_real_pictures_are_learnt_by_heart(tmp_path: Path, real_coco: Path)
     config, run = tmp_path / 'small.py', tmp_path / 'run'
     base = ROOT / 'configs' / 'selection' / 'coco' / 'td-hm_res50_coco-256x192.py'
     config.write_text(CONFIG.format(base=str(base), folder=str(real_coco)))
-    process = start('train.py', config, '--work-dir', run, threads=2)
+    process = start('train.py', config, '--work-dir', run)
     deadline = time.monotonic() + 300
     while not (run / 'epoch_60.pth').exists():
         assert process.poll() is None, process.communicate()[0]

@@ -1,8 +1,11 @@
 """A resumed run goes on with exactly the losses of an undisturbed one."""
 
+import functools
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -29,20 +32,41 @@ QUICK = [('epochs-stopped-within', 0)]
 """The others are tested by ``make test-all``: each takes half a minute of a busy core."""
 
 
+@pytest.fixture(scope='module', autouse=True)
+def nobody_waits() -> Iterator[None]:
+    """MMEngine's loops over iterations wait two seconds at the end of each epoch, of which there are many here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.runner.loops.time', SimpleNamespace(sleep=lambda seconds: None))
+        yield
+
+
+@pytest.fixture(scope='module')
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, drawn_coco: Path) -> Callable[[str], Path]:
+    """The work dir of a loop that nothing disturbed; the number of workers does not change its losses."""
+
+    @functools.cache
+    def work_dir(loop: str) -> Path:
+        folder = tmp_path_factory.mktemp(loop)
+        config = write_small_config(folder / 'small.py', drawn_coco.parent, **LOOPS[loop])
+        assert main([str(config), '--work-dir', str(folder / 'whole')]) == 0
+        return folder / 'whole'
+
+    return work_dir
+
+
 @pytest.mark.parametrize(
     ('loop', 'num_workers'),
     [
-        pytest.param(loop, workers, marks=() if (name, workers) in QUICK else pytest.mark.long, id=f'{name}-{workers}')
-        for name, loop in LOOPS.items()
+        pytest.param(loop, workers, marks=() if (loop, workers) in QUICK else pytest.mark.long)
+        for loop in LOOPS
         for workers in (0, 2)
     ],
 )
 def test_resumed_losses_are_those_of_an_undisturbed_run(
-    tmp_path: Path, drawn_coco: Path, loop: dict, num_workers: int
+    tmp_path: Path, drawn_coco: Path, undisturbed: Callable[[str], Path], loop: str, num_workers: int
 ) -> None:
-    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, num_workers=num_workers, **loop)
-    whole, resumed = tmp_path / 'whole', tmp_path / 'resumed'
-    assert main([str(config), '--work-dir', str(whole)]) == 0
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, num_workers=num_workers, **LOOPS[loop])
+    whole, resumed = undisturbed(loop), tmp_path / 'resumed'
     resumed.mkdir()
     first = min(whole.glob('*.pth'), key=lambda path: path.stat().st_mtime)
     shutil.copy(first, resumed)
