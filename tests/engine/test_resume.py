@@ -2,6 +2,7 @@
 
 import functools
 import json
+import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from posescope.engine.options import parse, train_parser
 from posescope.engine.resume import latest_checkpoint
 from tests.engine.runs import logged
 from tests.small_config import write_small_config
+from tools.test import main as run_test
 from tools.train import main
 
 INFINITE = "dict(type='InfiniteSampler', shuffle=True)"
@@ -147,6 +149,14 @@ def test_an_unseeded_run_resumes_with_the_seed_that_it_drew(tmp_path: Path, draw
     assert main([str(config), '--work-dir', str(tmp_path / 'b'), '--resume']) == 0
     expected, found = logged(tmp_path / 'a'), logged(tmp_path / 'b')
     assert found == {iteration: expected[iteration] for iteration in found}
+
+
+def test_workers_end_with_the_run(tmp_path: Path, drawn_coco: Path) -> None:
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=1, num_workers=1)
+    assert main([str(config), '--work-dir', str(tmp_path)]) == 0
+    assert multiprocessing.active_children() == []
+    assert run_test([str(config), str(tmp_path / 'epoch_1.pth'), '--work-dir', str(tmp_path)]) == 0
+    assert multiprocessing.active_children() == []
 
 
 def test_latest_checkpoint_survives_a_broken_record(tmp_path: Path) -> None:

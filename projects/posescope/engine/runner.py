@@ -49,7 +49,30 @@ class ResumableRunner(Runner):
                 self.logger.info(f'{self.work_dir} holds no checkpoint to resume from: starting from the beginning')
         if get_device() == 'cpu':
             keep_freed_memory()
-        return super().train()
+        try:
+            return super().train()
+        finally:
+            self._end_workers()
+
+    def val(self) -> dict[str, float]:
+        """Validate, as the host does; worker processes end with it."""
+        try:
+            return dict(super().val())
+        finally:
+            self._end_workers()
+
+    def test(self) -> dict[str, float]:
+        """Test, as the host does; worker processes end with it."""
+        try:
+            return dict(super().test())
+        finally:
+            self._end_workers()
+
+    def _end_workers(self) -> None:
+        """Let persistent workers go; in a reference cycle their queues may be gone first, and each takes 5 s to end."""
+        for loop in (self._train_loop, self._val_loop, self._test_loop):
+            if isinstance(loop, BaseLoop):
+                loop.dataloader._iterator = None
 
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
