@@ -14,6 +14,7 @@ from posescope.atomic import replacing
 from posescope.report.diagnosis_figures import COLOURS
 from posescope.study.learning_curves import LearningCurve, read_curve
 from posescope.study.study_folder import StudyFolder
+from posescope.study.training_cost import training_cost
 
 __all__ = [
     'draw_budgets',
@@ -161,10 +162,10 @@ def _costs(study: Mapping[str, Any], timing: Mapping[str, Any], name: str) -> di
     found['multiply_adds'] = _scaled(exact.get('multiply_adds'), 1e-9)
     for one in timing['models'].get(name, {}).get('latency', []):
         found[f'latency_{one["batch"]}'] = one['milliseconds']
-    trainings = [run for run in timing['runs'] if run['name'] == name and 'train' in run['stages']]
-    found['memory'] = _mean(run['stages']['train']['peak_memory_mb'] for run in trainings)
-    found['training'] = _scaled(_mean(run['training_seconds'] for run in trainings), 1 / 60)
-    found['energy'] = _scaled(_mean(run['stages']['train']['energy_joules'] for run in trainings), 1e-3)
+    training = training_cost(timing, name)
+    found['memory'] = training.memory_mb
+    found['training'] = _scaled(training.seconds, 1 / 60)
+    found['energy'] = _scaled(training.joules, 1e-3)
     return {kind: value for kind, value in found.items() if value is not None}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from posescope.evaluation.seeds import LEAST_SEEDS
 from posescope.study.record import FINISHED
+from posescope.study.training_cost import training_cost
 
 __all__ = ['markdown']
 
@@ -67,21 +68,14 @@ def _runs(study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
 
 def _measured(timing: Mapping[str, Any], name: str) -> list[str]:
     latency = {one['batch']: one['milliseconds'] for one in timing['models'].get(name, {}).get('latency', [])}
-    trainings = [run for run in timing['runs'] if run['name'] == name]
-    stages = [run['stages']['train'] for run in trainings if 'train' in run['stages']]
+    training = training_cost(timing, name)
     return [
         _number(latency.get(1), 1, 1),
         _number(latency.get(32), 1, 0),
-        _number(_mean([run['training_seconds'] for run in trainings]), 1 / 60, 1),
-        _number(max((stage['peak_memory_mb'] for stage in stages), default=None), 1, 0),
-        _number(_mean([stage['energy_joules'] for stage in stages]), 1e-3, 1),
+        _number(training.seconds, 1 / 60, 1),
+        _number(training.memory_mb, 1, 0),
+        _number(training.joules, 1e-3, 1),
     ]
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Mean of values of which none is unknown; None otherwise."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _notes(study: Mapping[str, Any], timing: Mapping[str, Any]) -> list[str]:
@@ -97,7 +91,8 @@ def _notes(study: Mapping[str, Any], timing: Mapping[str, Any]) -> list[str]:
     trained = any(run['trained'] for run in study['runs'])
     if trained:
         of_all.append(
-            'Training: number of steps times the median step. Memory: the largest resident set of a training.'
+            'Training: number of steps times the median step, median over seeds. Memory: the largest resident set of a '
+            'training.'
         )
     if batch:
         of_all.append(
