@@ -101,11 +101,14 @@ def test_curves() -> None:
         ('a', 0): LearningCurve((10, 20), (3.0, 1.0), (1, 2), (0.1, 0.3)),
         ('a', 1): LearningCurve((10, 20), (3.5, 1.5), (), ()),
         ('given', 0): LearningCurve((), (), (), ()),
+        ('b', 0): LearningCurve((10, 20), (30.0, -10.0), (), ()),
     }
-    loss, validation = draw_curves(curves, 'coco/AP').axes
-    assert [list(line.get_ydata()) for line in loss.get_lines()] == [[3.0, 1.0], [3.5, 1.5]]
+    one, other, validation = draw_curves(curves, 'coco/AP').axes
+    assert [one.get_title(), other.get_title()] == ['a', 'b'], 'losses of two models have no scale in common'
+    assert [list(line.get_ydata()) for line in one.get_lines()] == [[3.0, 1.0], [3.5, 1.5]]
+    assert [list(line.get_ydata()) for line in other.get_lines()] == [[30.0, -10.0]]
+    assert (one.get_yscale(), other.get_yscale()) == ('log', 'linear')
     assert list(validation.get_lines()[0].get_ydata()) == [0.1, 0.3]
-    assert loss.get_yscale() == 'log'
 
 
 def test_calibration() -> None:

@@ -170,33 +170,42 @@ def _costs(study: Mapping[str, Any], timing: Mapping[str, Any], name: str) -> di
 
 
 def draw_curves(curves: Mapping[tuple[str, int], LearningCurve], criterion: str) -> Figure | None:
-    """Draw loss and validation over the training, a line for each seed, a colour for each run."""
+    """Draw the loss of each run in a panel of its own, since each kind of model has a loss of its own; and validation.
+
+    Args:
+        curves: (Run, seed) -> its training; a line for each.
+        criterion: What validation gives, drawn for all runs in one panel after the others.
+    """
     trained = {key: curve for key, curve in curves.items() if curve.steps}
     if not trained:
         return None
+    every = list(dict.fromkeys(name for name, _ in curves))
+    names = list(dict.fromkeys(name for name, _ in trained))
     validated = any(curve.validated for curve in trained.values())
-    figure = Figure(figsize=(5.5 * (1 + validated), 4), layout='constrained')
-    panels = figure.subplots(1, 1 + validated, squeeze=False)[0]
-    names = list(dict.fromkeys(name for name, _ in curves))
-    for (name, _), curve in trained.items():
-        colour, shape = _look(names.index(name))
-        panels[0].plot(curve.steps, curve.losses, color=colour, linewidth=1, alpha=0.8, label=name)
-        if validated:
-            panels[1].plot(curve.validated, curve.values, f'{shape}-', color=colour, markersize=3, linewidth=1)
-    if min(min(curve.losses) for curve in trained.values()) > 0:
-        panels[0].set_yscale('log')
-        _plain_ticks(panels[0].yaxis)
-    panels[0].set_xlabel('iterations', fontsize=9)
-    panels[0].set_ylabel('loss (each kind of model has its own)', fontsize=9)
+    columns = min(5, len(names) + validated)
+    rows = -(-(len(names) + validated) // columns)
+    figure = Figure(figsize=(1.2 + 2.1 * columns, 0.6 + 1.7 * rows), layout='constrained')
+    panels = [figure.add_subplot(rows, columns, place + 1) for place in range(len(names) + validated)]
+    for panel, name in zip(panels, names, strict=False):
+        own = [curve for (run, _), curve in trained.items() if run == name]
+        for curve in own:
+            panel.plot(curve.steps, curve.losses, color=_look(every.index(name))[0], linewidth=1, alpha=0.8)
+        if min(min(curve.losses) for curve in own) > 0:
+            panel.set_yscale('log')
+            _plain_ticks(panel.yaxis)
+        panel.set_title(name, fontsize=9)
     if validated:
-        panels[1].set_xlabel('epochs, or iterations where a training counts those', fontsize=9)
-        panels[1].set_ylabel(f'{criterion} on validation data', fontsize=9)
+        for (name, _), curve in trained.items():
+            colour, shape = _look(every.index(name))
+            panels[-1].plot(curve.validated, curve.values, f'{shape}-', color=colour, markersize=3, linewidth=1)
+        panels[-1].set_title(f'{criterion} on validation data', fontsize=9)
+        panels[-1].set_xlabel('epochs, or iterations', fontsize=8)
     for panel in panels:
+        panel.tick_params(labelsize=7)
         panel.grid(color='#eeeeee')
         panel.spines[['top', 'right']].set_visible(False)
-    handles, labels = panels[0].get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    figure.legend(list(unique.values()), list(unique), loc='outside lower center', ncols=4, fontsize=8)
+    figure.supxlabel('iterations', fontsize=9)
+    figure.supylabel('loss', fontsize=9)
     return figure
 
 
