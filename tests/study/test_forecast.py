@@ -125,3 +125,23 @@ def test_expected_time_is_that_of_finished_seeds(small: SmallStudy) -> None:
     records[0].stages['train'].seconds, records[1].stages['train'].seconds = 10.0, 30.0
     assert expected_seconds(study.plan, study.trials) == 4 * 20
     assert expected_seconds(study.plan, study.trials, workers=2) == 2 * 20
+
+
+def test_a_run_without_a_seed_takes_the_usual_time_of_a_step(small: SmallStudy) -> None:
+    """Ten steps took 50 s and the test 4 s: 30 steps take 150 s, weights that are only tested 4 s."""
+    runs = [
+        {'name': 'start', 'config': small.config('start', 1.0), 'options': {'train_cfg': {'max_iters': 10}}},
+        {
+            'name': 'longer',
+            'config': small.config('longer', 2.0),
+            'options': {'train_cfg': {'max_iters': 30}},
+            'start': 'start',
+        },
+        {'name': 'as-it-is', 'config': small.config('as-it-is', 1.0), 'start': 'start', 'train': False},
+    ]
+    small.run(small.content(runs[:1]))
+    study = small.study(small.content(runs))
+    (record,) = (trial.record for trial in study.trials if trial.record is not None)
+    record.stages = {'train': record.stages['train'], 'test': record.stages['test']}
+    record.stages['train'].seconds, record.stages['test'].seconds = 50.0, 4.0
+    assert expected_seconds(study.plan, study.trials) == pytest.approx(150 + 4 + 4)

@@ -8,9 +8,10 @@ from mmpose.registry import MODELS
 from torch import nn
 
 from posescope.study import pilot, read_study
-from posescope.study.pilot import piloted_seconds, step_seconds, steps_of
+from posescope.study.pilot import piloted_seconds, step_seconds
 from posescope.study.study_folder import StudyFolder
 from posescope.study.survey import survey
+from posescope.study.training_steps import training_steps
 from tests.conftest import ROOT
 
 PEOPLE = 'data/rendered_people/annotations/train.json'
@@ -48,11 +49,11 @@ def test_steps_are_those_of_the_training(monkeypatch: pytest.MonkeyPatch) -> Non
     """As mmengine counts them: the rendered default logs 94 steps an epoch."""
     monkeypatch.chdir(ROOT)
     cfg = Config.fromfile('configs/selection/rendered/default.py').to_dict()
-    assert steps_of(cfg) == 94 * 16
+    assert training_steps(cfg) == 94 * 16
     cfg['train_dataloader']['dataset']['indices'] = 65
-    assert steps_of(cfg) == 3 * 16
-    assert steps_of({**cfg, 'train_cfg': {'by_epoch': False, 'max_iters': 7}}) == 7
-    assert steps_of({**cfg, 'train_cfg': {}}) is None
+    assert training_steps(cfg) == 3 * 16
+    assert training_steps({**cfg, 'train_cfg': {'by_epoch': False, 'max_iters': 7}}) == 7
+    assert training_steps({**cfg, 'train_cfg': {}}) is None
 
 
 def test_a_study_takes_the_steps_of_all_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +70,7 @@ def test_a_study_takes_the_steps_of_all_its_runs(tmp_path: Path, monkeypatch: py
         return 0.5
 
     monkeypatch.setattr(pilot, 'step_seconds', timing)
-    steps = [steps_of(trial.config.content) for trial in trials]
+    steps = [training_steps(trial.config.content) for trial in trials]
     total = 0.5 * (steps[0] + steps[1]) + 0.5 * (steps[0] + steps[1]) / 2
     assert piloted_seconds(plan, trials, 1, 2) == pytest.approx(total)
     assert timed == [(32, 2)] * 2

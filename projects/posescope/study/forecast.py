@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from posescope.study.plan import ComparisonPlan, StudyPlan
 from posescope.study.resampled_tests import ResampledTests
 from posescope.study.study_folder import StudyFolder
 from posescope.study.survey import Trial
+from posescope.study.training_steps import labelled_people, training_steps
 
 __all__ = ['Detectable', 'detectable', 'expected_seconds', 'noise_of_plan']
 
@@ -42,7 +44,8 @@ class Detectable:
 def expected_seconds(plan: StudyPlan, trials: Sequence[Trial], workers: int = 1) -> float | None:
     """Wall-clock seconds that are left, from what finished trials took.
 
-    A run's trials take what its finished seeds took (median), one without any what those of all runs took.
+    A run's trials take what its finished seeds took (median). One without any takes the usual time for its tests, and
+    for each step of its training the usual time of a step, over all runs.
 
     Returns:
         Seconds; None until the first trial has finished.
@@ -50,13 +53,39 @@ def expected_seconds(plan: StudyPlan, trials: Sequence[Trial], workers: int = 1)
     finished = [trial for trial in trials if trial.finished(plan) and trial.record is not None]
     if not finished:
         return None
+    usual = _usual_seconds(trials, finished)
     taken: dict[str, list[float]] = {}
     for trial in finished:
         taken.setdefault(trial.run.name, []).append(trial.record.seconds if trial.record else 0.0)
-    every = statistics.median(seconds for row in taken.values() for seconds in row)
-    missing = [trial for trial in trials if not trial.finished(plan)]
-    total = sum(statistics.median(taken[t.run.name]) if t.run.name in taken else every for t in missing)
+    missing = [trial.run.name for trial in trials if not trial.finished(plan)]
+    total = sum(statistics.median(taken[name]) if name in taken else usual[name] for name in missing)
     return total / min(max(workers, 1), max(len(missing), 1))
+
+
+def _usual_seconds(trials: Sequence[Trial], finished: Sequence[Trial]) -> dict[str, float]:
+    """What a seed of each run would take at the usual pace; the median where the number of steps is not known."""
+    counted = cache(labelled_people)
+    steps = {
+        trial.run.name: training_steps(trial.config.content, counted)
+        for trial in trials
+        if trial.run.train and trial.config is not None
+    }
+    wholes, tests, paces = [], [], []
+    for trial in finished:
+        assert trial.record is not None
+        training = trial.record.stages['train'].seconds if 'train' in trial.record.stages else 0.0
+        wholes.append(trial.record.seconds)
+        tests.append(trial.record.seconds - training)
+        if training and (known := steps.get(trial.run.name)):
+            paces.append(training / known)
+    every, testing = statistics.median(wholes), statistics.median(tests)
+    usual = {}
+    for run in {trial.run.name: trial.run for trial in trials}.values():
+        known = steps.get(run.name) if paces else None
+        usual[run.name] = every if known is None else testing + known * statistics.median(paces)
+        if not run.train:
+            usual[run.name] = testing
+    return usual
 
 
 def detectable(plan: StudyPlan, folder: StudyFolder, trials: Sequence[Trial]) -> list[Detectable]:

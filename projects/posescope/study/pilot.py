@@ -1,11 +1,9 @@
 """How long trainings will take at least, from a few steps of each model on noise: what can be known beforehand."""
 
-import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,13 +13,13 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
 from torch.utils._pytree import tree_leaves
 
-from posescope.data.annotations import annotation_files, read_json
 from posescope.evaluation.model_cost import input_size_of
 from posescope.study.measured_cost import digest_of_model
 from posescope.study.plan import StudyPlan
 from posescope.study.survey import Trial
+from posescope.study.training_steps import labelled_people, training_steps
 
-__all__ = ['piloted_seconds', 'step_seconds', 'steps_of']
+__all__ = ['piloted_seconds', 'step_seconds']
 
 _STEPS = 3
 _PATIENCE = 5.0
@@ -44,7 +42,7 @@ def piloted_seconds(plan: StudyPlan, trials: Sequence[Trial], workers: int, thre
     """
     missing = [trial for trial in trials if trial.run.train and not trial.finished(plan)]
     of_model: dict[tuple[str | None, int], float | None] = {}
-    counted = cache(_labelled_people)
+    counted = cache(labelled_people)
     seconds: list[float | None] = []
     for trial in missing:
         content = trial.config.content if trial.config is not None else {}
@@ -52,40 +50,13 @@ def piloted_seconds(plan: StudyPlan, trials: Sequence[Trial], workers: int, thre
         key = digest_of_model(content), batch
         if key not in of_model:
             of_model[key] = _tried(content, batch, threads)
-        steps, each = steps_of(content, counted), of_model[key]
+        steps, each = training_steps(content, counted), of_model[key]
         seconds.append(None if steps is None or each is None else steps * each)
     known = [one for one in seconds if one is not None]
     if not known:
         return None
     usual = statistics.median(known)
     return sum(usual if one is None else one for one in seconds) / min(max(workers, 1), len(missing))
-
-
-def steps_of(content: Mapping[str, Any], count_people: Callable[[str], int] | None = None) -> int | None:
-    """Number of steps of a config's training; None if the config does not say.
-
-    Args:
-        content: The config.
-        count_people: Counts labelled people of an annotation file.
-    """
-    settings, loader = content.get('train_cfg') or {}, content.get('train_dataloader') or {}
-    if settings.get('max_iters'):
-        return int(settings['max_iters'])
-    batch, epochs = loader.get('batch_size'), settings.get('max_epochs')
-    if not batch or not epochs:
-        return None
-    people = (loader.get('dataset') or {}).get('indices')
-    if not isinstance(people, int):
-        files = annotation_files(loader)
-        people = sum((count_people or _labelled_people)(path) for path in files)
-    return math.ceil(people / batch) * int(epochs) if people else None
-
-
-def _labelled_people(path: str) -> int:
-    if not Path(path).is_file():
-        return 0
-    content = read_json(Path(path), 'annotations')
-    return sum(bool(one.get('num_keypoints', 1)) for one in content.get('annotations', []))
 
 
 def _tried(content: Mapping[str, Any], batch: int, threads: int) -> float | None:
