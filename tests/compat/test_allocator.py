@@ -22,6 +22,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='page faults are counted as Linux does')
 def test_a_repeated_step_asks_the_system_for_no_further_page() -> None:
     counts = [

@@ -162,6 +162,7 @@ print(json.dumps({**metrics, 'package': xtcocotools.__name__}))
 """
 
 
+@pytest.mark.long
 def test_mmpose_metric_gives_the_same_numbers_with_the_stand_in(drawn_coco):
     def measure(prelude: str) -> dict:
         code = f'import sys\nsys.argv = ["", {str(drawn_coco)!r}]\n{prelude}\n{METRIC}'

@@ -101,7 +101,9 @@ def assert_same(ours: dict, theirs: dict, note: str) -> None:
     np.testing.assert_allclose(list(ours.values()), list(theirs.values()), rtol=0, atol=1e-12, err_msg=note)
 
 
-@pytest.mark.parametrize('block', range(10))
+@pytest.mark.parametrize(
+    'block', [pytest.param(block, marks=pytest.mark.long if block > 3 else ()) for block in range(10)]
+)
 def test_equals_mmpose_over_the_real_xtcocotools(block, tmp_path):
     need_the_real_one()
     compared = informative = 0
