@@ -15,6 +15,7 @@ from mmengine.config import Config
 from posescope.engine.config import train_config
 from posescope.engine.options import parse, train_parser
 from posescope.engine.resume import latest_checkpoint
+from posescope.engine.runner import ResumableRunner
 from tests.engine.runs import logged
 from tests.small_config import write_small_config
 from tools.test import main as run_test
@@ -151,11 +152,24 @@ def test_an_unseeded_run_resumes_with_the_seed_that_it_drew(tmp_path: Path, draw
     assert found == {iteration: expected[iteration] for iteration in found}
 
 
-def test_workers_end_with_the_run(tmp_path: Path, drawn_coco: Path) -> None:
-    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=1, num_workers=1)
+@pytest.mark.parametrize('loop', [{'epochs': 1}, {'iterations': 2, 'sampler': DEFAULT}], ids=['epochs', 'iterations'])
+def test_workers_end_with_the_run(tmp_path: Path, drawn_coco: Path, loop: dict) -> None:
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, num_workers=1, **loop)
     assert main([str(config), '--work-dir', str(tmp_path)]) == 0
     assert multiprocessing.active_children() == []
-    assert run_test([str(config), str(tmp_path / 'epoch_1.pth'), '--work-dir', str(tmp_path)]) == 0
+    checkpoint = latest_checkpoint(tmp_path)
+    assert run_test([str(config), str(checkpoint), '--work-dir', str(tmp_path)]) == 0
+    assert multiprocessing.active_children() == []
+
+
+def test_a_loop_whose_workers_ended_goes_on(tmp_path: Path, drawn_coco: Path) -> None:
+    path = write_small_config(tmp_path / 'small.py', drawn_coco.parent, iterations=2, sampler=DEFAULT, num_workers=1)
+    for resume in ([], ['--resume']):
+        runner = ResumableRunner.from_cfg(options_of(path, '--work-dir', str(tmp_path), '--no-validate', *resume))
+        runner.train()
+        runner.train_loop._max_iters = 5
+        runner.train()
+        assert runner.iter == 5
     assert multiprocessing.active_children() == []
 
 

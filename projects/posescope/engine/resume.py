@@ -116,20 +116,20 @@ def _batches(loop: EpochBasedTrainLoop) -> dict[str, int]:
     return {'batch_size': loader.batch_size or 0, 'world_size': get_world_size(), 'batches': len(loader)}
 
 
-class _AdvancedIterator:
+class AdvancedIterator:
     """Stands for an iterator of which ``steps`` items were taken already: those cost nothing."""
 
     def __init__(self, iterator: Iterator[Any], steps: int) -> None:
-        self._iterator, self._steps = iterator, steps
+        self.iterator, self._steps = iterator, steps
 
-    def __iter__(self) -> '_AdvancedIterator':
+    def __iter__(self) -> 'AdvancedIterator':
         return self
 
     def __next__(self) -> Any:
         if self._steps > 0:
             self._steps -= 1
             return None
-        return next(self._iterator)
+        return next(self.iterator)
 
 
 def fast_forward(
@@ -156,7 +156,7 @@ def fast_forward(
         sampler.restart(seed, epoch, batches * loader.batch_size)
         iterator = type(loop.dataloader_iterator)(loader)
         iterator._epoch = epoch
-        loop.dataloader_iterator = _AdvancedIterator(iterator, loop.iter)
+        loop.dataloader_iterator = AdvancedIterator(iterator, loop.iter)
         return True
     if endless:
         return False

@@ -22,6 +22,7 @@ from posescope.engine.codec_check import refuse_other_codec
 from posescope.engine.config_parts import name_of
 from posescope.engine.resume import ResumableEpochLoop, fast_forward, latest_checkpoint
 from posescope.engine.seeding import seeded
+from posescope.engine.workers import end_workers
 from posescope.errors import NO_ROOM, InputError, nearest
 
 
@@ -52,27 +53,21 @@ class ResumableRunner(Runner):
         try:
             return super().train()
         finally:
-            self._end_workers()
+            end_workers(self._train_loop, self._val_loop, self._test_loop)
 
     def val(self) -> dict[str, float]:
         """Validate, as the host does; worker processes end with it."""
         try:
             return dict(super().val())
         finally:
-            self._end_workers()
+            end_workers(self._train_loop, self._val_loop, self._test_loop)
 
     def test(self) -> dict[str, float]:
         """Test, as the host does; worker processes end with it."""
         try:
             return dict(super().test())
         finally:
-            self._end_workers()
-
-    def _end_workers(self) -> None:
-        """Let persistent workers go; in a reference cycle their queues may be gone first, and each takes 5 s to end."""
-        for loop in (self._train_loop, self._val_loop, self._test_loop):
-            if isinstance(loop, BaseLoop):
-                loop.dataloader._iterator = None
+            end_workers(self._train_loop, self._val_loop, self._test_loop)
 
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
