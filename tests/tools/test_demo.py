@@ -1,10 +1,8 @@
 """What `make demo` does, and what the default model promises."""
 
 import json
-import math
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mmengine.config import Config
@@ -12,6 +10,7 @@ from PIL import Image
 
 from posescope.study import read_study
 from posescope.study.run_config import resolve
+from posescope.study.training_steps import training_steps
 from tests.conftest import ROOT
 from tools.draw_predictions import main as draw
 from tools.render_people import main as render
@@ -49,16 +48,9 @@ def test_the_demo_is_a_model_and_a_change_beside_its_control(monkeypatch: pytest
     assert control.start == change.start == default.name
     assert default.interpret
     assert plan.compare_on == 'test' != plan.choose_on
-    steps = [steps_of(resolve(plan, run)[0].content) for run in plan.runs.values()]
+    steps = [training_steps(resolve(plan, run)[0].content) for run in plan.runs.values()]
     assert steps[1] == steps[2]
-    assert sum(steps) < steps_of(Config.fromfile(DEFAULT).to_dict()) / 2.5
-
-
-def steps_of(config: dict[str, Any]) -> int:
-    """Steps of a training on rendered people."""
-    people = json.loads((ROOT / 'data/rendered_people/annotations/train.json').read_text())['annotations']
-    count = config['train_dataloader']['dataset'].get('indices', len(people))
-    return math.ceil(count / config['train_dataloader']['batch_size']) * config['train_cfg']['max_epochs']
+    assert sum(steps) < training_steps(Config.fromfile(DEFAULT).to_dict()) / 2.5
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.logging import print_log
 from mmengine.registry import LOOPS
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 
 from posescope.atomic import atomic_write
 from posescope.engine.seeding import SeededSampler
@@ -116,13 +116,13 @@ def _batches(loop: EpochBasedTrainLoop) -> dict[str, int]:
     return {'batch_size': loader.batch_size or 0, 'world_size': get_world_size(), 'batches': len(loader)}
 
 
-class AdvancedIterator:
+class _AdvancedIterator:
     """Stands for an iterator of which ``steps`` items were taken already: those cost nothing."""
 
     def __init__(self, iterator: Iterator[Any], steps: int) -> None:
         self.iterator, self._steps = iterator, steps
 
-    def __iter__(self) -> 'AdvancedIterator':
+    def __iter__(self) -> '_AdvancedIterator':
         return self
 
     def __next__(self) -> Any:
@@ -130,6 +130,12 @@ class AdvancedIterator:
             self._steps -= 1
             return None
         return next(self.iterator)
+
+
+def endless_iterator(loop: BaseLoop) -> Any:
+    """MMEngine's own iterator of a loop over iterations, behind what :func:`fast_forward` puts before it; else None."""
+    iterator = getattr(loop, 'dataloader_iterator', None)
+    return iterator.iterator if isinstance(iterator, _AdvancedIterator) else iterator
 
 
 def fast_forward(
@@ -156,7 +162,7 @@ def fast_forward(
         sampler.restart(seed, epoch, batches * loader.batch_size)
         iterator = type(loop.dataloader_iterator)(loader)
         iterator._epoch = epoch
-        loop.dataloader_iterator = AdvancedIterator(iterator, loop.iter)
+        loop.dataloader_iterator = _AdvancedIterator(iterator, loop.iter)
         return True
     if endless:
         return False

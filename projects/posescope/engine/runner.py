@@ -1,6 +1,7 @@
 """MMEngine's runner with safe checkpoints, exact resuming, and errors that say what is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,15 +15,15 @@ from mmpose.registry import OPTIMIZERS, RUNNERS
 from posescope.atomic import replacing
 from posescope.compat.allocator import keep_freed_memory
 from posescope.compat.checkpoint import load_checkpoint
+from posescope.compat.loader_workers import end_workers
 from posescope.compat.pretrained import PretrainedWeightsError, fetching
 from posescope.data.annotations import annotation_files
 from posescope.engine.architecture import refuse_other_architecture
 from posescope.engine.building import building
 from posescope.engine.codec_check import refuse_other_codec
 from posescope.engine.config_parts import name_of
-from posescope.engine.resume import ResumableEpochLoop, fast_forward, latest_checkpoint
+from posescope.engine.resume import ResumableEpochLoop, endless_iterator, fast_forward, latest_checkpoint
 from posescope.engine.seeding import seeded
-from posescope.engine.workers import end_workers
 from posescope.errors import NO_ROOM, InputError, nearest
 
 
@@ -50,24 +51,28 @@ class ResumableRunner(Runner):
                 self.logger.info(f'{self.work_dir} holds no checkpoint to resume from: starting from the beginning')
         if get_device() == 'cpu':
             keep_freed_memory()
-        try:
+        with self._workers():
             return super().train()
-        finally:
-            end_workers(self._train_loop, self._val_loop, self._test_loop)
 
     def val(self) -> dict[str, float]:
         """Validate, as the host does; worker processes end with it."""
-        try:
+        with self._workers():
             return dict(super().val())
-        finally:
-            end_workers(self._train_loop, self._val_loop, self._test_loop)
 
     def test(self) -> dict[str, float]:
         """Test, as the host does; worker processes end with it."""
-        try:
+        with self._workers():
             return dict(super().test())
+
+    @contextmanager
+    def _workers(self) -> Iterator[None]:
+        """End the worker processes of all loops at the end."""
+        try:
+            yield
         finally:
-            end_workers(self._train_loop, self._val_loop, self._test_loop)
+            for loop in (self._train_loop, self._val_loop, self._test_loop):
+                if isinstance(loop, BaseLoop):
+                    end_workers(loop.dataloader, endless_iterator(loop))
 
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:

@@ -81,10 +81,11 @@ def _usual_seconds(trials: Sequence[Trial], finished: Sequence[Trial]) -> dict[s
     every, testing = statistics.median(wholes), statistics.median(tests)
     usual = {}
     for run in {trial.run.name: trial.run for trial in trials}.values():
-        known = steps.get(run.name) if paces else None
-        usual[run.name] = every if known is None else testing + known * statistics.median(paces)
-        if not run.train:
-            usual[run.name] = testing
+        known = steps.get(run.name) if run.train else 0
+        if known:
+            usual[run.name] = testing + known * statistics.median(paces) if paces else every
+        else:
+            usual[run.name] = every if run.train else testing
     return usual
 
 
