@@ -67,7 +67,7 @@ def test_bad_input_is_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> No
         shared_config(CONFIG, 20, None, log=False)
     assert main(['--config', str(tmp_path / 'none.py')]) == 2
     assert 'none.py does not exist' in capsys.readouterr().err
-    for options in (['--equivalence', '--seeds', '1'], ['--epochs', '1'], ['--repeats', '0']):
+    for options in (['--equivalence', '--seeds', '1'], ['--epochs', '1'], ['--repeats', '0'], ['--workers', '0']):
         with pytest.raises(SystemExit):
             main(options)
 
@@ -98,6 +98,7 @@ def test_a_finished_training_is_not_made_again(tmp_path: Path, monkeypatch: pyte
     config = tmp_path / 'theirs.py'
     config.write_text('model = 1')
     side, made = Side('theirs', config, ()), []
+    tested_on: list[list[str] | None] = []
 
     def train(self: Side, folder: Path, *more: str) -> float:
         assert not folder.exists(), 'what a killed training left behind is gone'
@@ -106,8 +107,9 @@ def test_a_finished_training_is_not_made_again(tmp_path: Path, monkeypatch: pyte
         made.append(more)
         return 5.0
 
-    def test(arguments: list[str], output: Path) -> None:
+    def test(arguments: list[str], output: Path, threads: int | None) -> None:
         assert arguments[1:3] == [str(tmp_path / 'ours.py'), str(output.parent / 'epoch_2.pth')]
+        tested_on.append(arguments[arguments.index('--coco') + 1 :][:2] if '--coco' in arguments else None)
         Path(arguments[-1]).write_text(json.dumps({'coco/AP': 0.25 * len(made)}))
 
     monkeypatch.setattr(Side, 'train', train)
@@ -121,6 +123,8 @@ def test_a_finished_training_is_not_made_again(tmp_path: Path, monkeypatch: pyte
     assert trained_ap(side, 3, tmp_path) == 0.5
     config.write_text('model = 2')
     assert trained_ap(side, 3, tmp_path) == 0.75, 'another config, another training'
+    assert trained_ap(side, 3, tmp_path, ['people.json', 'pictures']) == 1, 'another test, another result'
+    assert tested_on == [None, None, None, ['people.json', 'pictures']]
 
 
 def test_the_other_side_knows_nothing_of_ours(tmp_path: Path) -> None:
@@ -153,7 +157,7 @@ def test_both_sides_train_and_are_compared(drawn_coco: Path, tmp_path: Path, cap
     assert whole['ours'] > 4 * speed['ours'] / 1000
     assert speed['wanted'] in (1.4, 2.5)
     assert 'people a second against' in capsys.readouterr().out
-    main([*map(str, small), '--equivalence', '--seeds', '2', '--epochs', '1'])
+    main([*map(str, small), '--equivalence', '--seeds', '2', '--epochs', '1', '--workers', '2'])
     (entry,) = json.loads((tmp_path / 'out.json').read_text())
     assert entry['name'] == 'training_equivalence'
     assert entry['ratio'] is None, 'both may have an AP of 0'

@@ -22,6 +22,7 @@ import importlib.util
 import json
 import logging
 import math
+import os
 import shutil
 import statistics
 import subprocess
@@ -29,7 +30,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import count as numbers
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,7 @@ from posescope.evaluation.significance import detectable_delta, equality_p
 from posescope.report.benchmarks import median_interval, record, write_records
 from posescope.report.plain_config import plain, plain_config
 from posescope.report.timed_runs import Seconds, in_turn
+from posescope.study.host import threads_of
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/selection/rendered/td-hm_res18_rendered-128x96.py'
@@ -122,11 +125,13 @@ class Side:
         name: ``ours`` or ``theirs``.
         config: Its config's file.
         options: Of its script.
+        threads: Of its process; None leaves that to PyTorch.
     """
 
     name: str
     config: Path
     options: tuple[str, ...]
+    threads: int | None = None
 
     def train(self, folder: Path, *more: str) -> float:
         """Train into a folder that is empty.
@@ -143,19 +148,27 @@ class Side:
         """
         script = [str(ROOT / 'tools/train.py')] if self.name == 'ours' else ['-c', BARE, str(mmpose_script())]
         start = time.perf_counter()
-        run([*script, str(self.config), *self.options, '--work-dir', str(folder), *more], folder / 'output.txt')
+        arguments = [*script, str(self.config), *self.options, '--work-dir', str(folder), *more]
+        run(arguments, folder / 'output.txt', self.threads)
         return time.perf_counter() - start
 
 
-def run(arguments: Sequence[str], output: Path) -> None:
+def run(arguments: Sequence[str], output: Path, threads: int | None = None) -> None:
     """Run a Python script in the repository, what it prints going into a file.
+
+    Args:
+        arguments: The script and its own.
+        output: The file.
+        threads: Of the process; None leaves that to PyTorch.
 
     Raises:
         InputError: It failed; the message has its last line.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
+    environment = os.environ if threads is None else {**os.environ, 'OMP_NUM_THREADS': str(threads)}
+    line = [sys.executable, *arguments]
     with output.open('w') as file:
-        done = subprocess.run([sys.executable, *arguments], stdout=file, stderr=subprocess.STDOUT, cwd=ROOT)
+        done = subprocess.run(line, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT, env=environment)
     if done.returncode:
         script = next(argument for argument in arguments if argument.endswith('.py'))
         lines = output.read_text().strip().splitlines() or ['it printed nothing']
@@ -246,15 +259,16 @@ def benchmark_speed(name: str, sides: tuple[Side, Side], batch: int, repeats: in
     return records
 
 
-def trained_ap(side: Side, seed: int, folder: Path) -> float:
+def trained_ap(side: Side, seed: int, folder: Path, coco: Sequence[str] = ()) -> float:
     """Train and test one side with one seed, unless that has been done; gives its AP.
 
     Args:
         side: Which.
         seed: Of initial weights, order and augmentation.
-        folder: Where the result is kept, under the seed and a digest of the config.
+        folder: Where the result is kept, under the seed and a digest of the config and what it is tested on.
+        coco: Annotations and pictures to test on; none takes the config's test data.
     """
-    digest = hashlib.sha256(f'{side.config.read_text()}{side.options}'.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f'{side.config.read_text()}{side.options}{"".join(coco)}'.encode()).hexdigest()[:12]
     result = folder / f'{side.name}_{digest}_{seed}.json'
     if not result.is_file():
         work = folder / result.stem
@@ -263,7 +277,7 @@ def trained_ap(side: Side, seed: int, folder: Path) -> float:
         # One test for both: the checkpoint of either is a checkpoint of the other.
         checkpoint, metrics = str(latest_checkpoint(work)), work / 'metrics.json'
         test = [str(ROOT / 'tools/test.py'), str(folder / 'ours.py'), checkpoint, '--work-dir', str(work / 'test')]
-        run([*test, '--out', str(metrics)], work / 'test.txt')
+        run([*test, *(('--coco', *coco) if coco else ()), '--out', str(metrics)], work / 'test.txt', side.threads)
         content = {'AP': json.loads(metrics.read_text())['coco/AP'], 'seconds': seconds, 'seed': seed}
         atomic_write(result, json.dumps(content).encode())
         shutil.rmtree(work)
@@ -302,14 +316,19 @@ def equivalence(ours: Sequence[float], theirs: Sequence[float], margin: float = 
     }
 
 
-def benchmark_equivalence(sides: tuple[Side, Side], seeds: int, folder: Path) -> dict[str, Any]:
-    """Train and test both sides with several seeds, in turn."""
-    found = [[trained_ap(side, seed, folder) for side in sides] for seed in range(seeds)]
-    ours, theirs = zip(*found, strict=True)
+def benchmark_equivalence(args: argparse.Namespace) -> dict[str, Any]:
+    """Train and test both sides with several seeds, in turn or several at a time with the cores divided."""
+    cfg = shared_config(args.config, args.people, args.epochs, log=False)
+    threads = threads_of(args.workers)
+    sides = [replace(side, threads=threads) for side in write_sides(cfg, args.work_dir, amp=True)]
+    with ThreadPoolExecutor(args.workers) as pool:
+        trials = ((side, seed, args.work_dir, args.coco or ()) for seed in range(args.seeds) for side in sides)
+        found = list(pool.map(lambda trial: trained_ap(*trial), trials))  # one that fails takes the queued ones along
+    ours, theirs = found[::2], found[1::2]
     tested = equivalence(ours, theirs)
     means = statistics.fmean(ours), statistics.fmean(theirs)
     entry = record('training_equivalence', 'mmpose tools/train.py', means[0], None, 'AP', equal=tested['p'] < 0.05)
-    return {**entry, 'theirs': means[1], **tested, 'seeds': seeds}  # no ratio: more is not the aim
+    return {**entry, 'theirs': means[1], **tested, 'seeds': args.seeds}  # no ratio: more is not the aim
 
 
 def speeds(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
@@ -338,17 +357,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--equivalence', action='store_true', help='compare the AP of the trained models instead')
     parser.add_argument('--seeds', type=int, default=SEEDS, metavar='N', help='of --equivalence, default %(default)s')
     parser.add_argument(
+        '--workers', type=int, default=1, metavar='N', help='trainings at a time for --equivalence, default %(default)s'
+    )
+    parser.add_argument(
+        '--coco',
+        nargs=2,
+        metavar=('ANN.json', 'IMAGE_DIR'),
+        help="what --equivalence tests on instead of the config's test data; more people, less spread between seeds",
+    )
+    parser.add_argument(
         '--work-dir', type=Path, default=ROOT / 'work_dirs/benchmarks/training', help='keeps what --equivalence finds'
     )
     args = parser.parse_args(argv)
-    if args.seeds < 2 or args.repeats < 1:
-        parser.error('a spread takes two --seeds, a median one of --repeats')
+    if args.seeds < 2 or args.repeats < 1 or args.workers < 1:
+        parser.error('a spread takes two --seeds, a median one of --repeats, work one of --workers')
     if not args.equivalence and args.epochs == 1:
         parser.error('--epochs 1: speed counts from the second epoch on')
     logging.disable(logging.WARNING)
     if args.equivalence:
-        cfg = shared_config(args.config, args.people, args.epochs, log=False)
-        records = [benchmark_equivalence(write_sides(cfg, args.work_dir, amp=True), args.seeds, args.work_dir)]
+        records = [benchmark_equivalence(args)]
     else:
         with tempfile.TemporaryDirectory() as folder:
             records = speeds(args, Path(folder))
