@@ -7,6 +7,7 @@ from posescope.engine.amp import AutocastOptimWrapper
 from posescope.engine.batch_resize_hook import BatchResizeHook
 from posescope.engine.checkpoint_hook import AtomicCheckpointHook
 from posescope.engine.divergence_hook import DivergenceHook
+from posescope.engine.early_stopping_hook import ResumableEarlyStoppingHook
 from posescope.engine.gradient_hook import AccumulatedGradientHook
 from posescope.engine.memory_format_hook import ChannelsLastHook
 from posescope.engine.resume import ResumableEpochLoop
@@ -26,6 +27,7 @@ __all__ = [
     'BatchResizeHook',
     'ChannelsLastHook',
     'DivergenceHook',
+    'ResumableEarlyStoppingHook',
     'ResumableEpochLoop',
     'ResumableRunner',
     'SeededDataset',

@@ -21,6 +21,7 @@ from posescope.errors import InputError
 
 _REPLACED = {
     'CheckpointHook': 'mmpose.AtomicCheckpointHook',
+    'EarlyStoppingHook': 'mmpose.ResumableEarlyStoppingHook',
     'YOLOXPoseModeSwitchHook': 'mmpose.ResumableModeSwitchHook',
     'RTMOModeSwitchHook': 'mmpose.ResumableRTMOModeSwitchHook',
 }
