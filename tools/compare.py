@@ -23,11 +23,12 @@ from posescope.data.annotations import read_json
 from posescope.engine.command import command
 from posescope.errors import InputError, nearest
 from posescope.evaluation.average_precision import STATISTICS
-from posescope.evaluation.comparison import MARGIN, Comparison, compare_models, judge
+from posescope.evaluation.comparison import MARGIN, Comparison, compare_models, detectable_of, judge
 from posescope.evaluation.matches_file import load_matches
 from posescope.evaluation.matching import Matches
 from posescope.evaluation.same_people import check_same, check_same_measure
 from posescope.evaluation.seeds import compare_runs
+from posescope.study.tested_data import digest_of_file
 
 DESCRIPTION = """\
 Compare a model with another one, or several runs of a training with several runs of its control, on the same images.
@@ -96,11 +97,23 @@ def check(args: argparse.Namespace) -> None:
         raise InputError(f'--resamples {args.resamples}: fewer than 100 say nothing of the ends of an interval')
     if args.seed < 0:
         raise InputError(f'--seed {args.seed}: it takes 0 or more')
+    for paths in (args.ours, *args.controls):
+        _refuse_twice(paths)
     for paths in args.controls:
         if args.paired_seeds and len(paths) != len(args.ours):
             raise InputError(
                 f'--paired-seeds takes as many files on either side, not {len(args.ours)} and {len(paths)}'
             )
+
+
+def _refuse_twice(paths: Sequence[Path]) -> None:
+    """One test is not two seeds."""
+    first: dict[str | None, Path] = {}
+    for path in paths:
+        digest = digest_of_file(path)
+        if digest is not None and digest in first:
+            raise InputError(f'{first[digest]} and {path} are the same test: each seed is given once')
+        first[digest] = path
 
 
 def read_units(path: Path, matches: Matches) -> NDArray[np.str_]:
@@ -201,11 +214,11 @@ def notes(groups: Sequence[Sequence[Comparison]], declared: Sequence[str], margi
             lines.append(
                 f'{first.name}: a verdict holds for these weights; one on ways of training takes 5 seeds each.'
             )
-        if first.detectable is not None:
-            lines.append(
-                f'{first.name}: such a study finds a difference in AP of {first.detectable:.4f} with a probability of '
-                '80 %.'
-            )
+        lines += [
+            f'{one.name}: such a study finds a difference in {one.statistic} of {found:.4f} with a probability of 80 %.'
+            for one in group
+            if one.statistic in declared and (found := detectable_of(one, tested)) is not None
+        ]
         for one in group:
             if one.undefined and one.low is not None:
                 lines.append(

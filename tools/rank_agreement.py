@@ -41,22 +41,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('reference', type=Path, metavar='REFERENCE.json', help='one number for each model')
     parser.add_argument('--split', help="of the study's tests; default: the one that it compares on")
     parser.add_argument('--criterion', help="metric of the study; default: the study's")
+    parser.add_argument(
+        '--lower-is-better', action='store_true', help="of --criterion; of the study's own, the study says which"
+    )
     parser.add_argument('--out', type=Path, metavar='FILE.json', help='write the result there as well')
     args = parser.parse_args(argv)
-    found = rank_agreement(read_results(args.study, args.split, args.criterion), read_reference(args.reference))
+    results = read_results(args.study, args.split, args.criterion, args.lower_is_better)
+    found = rank_agreement(results, read_reference(args.reference))
     if args.out is not None:
         atomic_write(args.out, json.dumps(asdict(found), indent=1).encode())
     print(text(found))
     return 0
 
 
-def read_results(path: Path, split: str | None, criterion: str | None) -> dict[str, list[float]]:
-    """By run, the metric of each finished seed.
+def read_results(
+    path: Path, split: str | None, criterion: str | None, lower_is_better: bool = False
+) -> dict[str, list[float]]:
+    """By run, the metric of each finished seed; its negative where lower is better.
 
     Args:
         path: Of a ``study.json``.
         split: None for the one that the study compares on.
         criterion: None for the study's own.
+        lower_is_better: Of the criterion; of its own, the study says that too.
 
     Raises:
         InputError: It is no study, or has no such split or metric.
@@ -65,6 +72,8 @@ def read_results(path: Path, split: str | None, criterion: str | None) -> dict[s
     if not isinstance(study, dict) or not {'runs', 'criterion', 'compare_on'} <= study.keys():
         raise InputError(f'{path} is no study.json: tools/study.py writes one')
     split, criterion = split or study['compare_on'], criterion or study['criterion']
+    if criterion == study['criterion'] and not study.get('higher_is_better', True):
+        lower_is_better = True
     tested = [(run['name'], run['metrics']) for run in study['runs'] if run['metrics']]
     splits = sorted({name for _, metrics in tested for name in metrics})
     if split not in splits:
@@ -75,7 +84,8 @@ def read_results(path: Path, split: str | None, criterion: str | None) -> dict[s
     results: dict[str, list[float]] = {}
     for name, metrics in tested:
         if metrics.get(split, {}).get(criterion) is not None:
-            results.setdefault(name, []).append(metrics[split][criterion])
+            value = metrics[split][criterion]
+            results.setdefault(name, []).append(-value if lower_is_better else value)
     return results
 
 

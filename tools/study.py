@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import posescope  # noqa: F401  makes MMPose importable
+from posescope.data.annotations import read_json
 from posescope.engine.command import command
 from posescope.errors import InputError
 from posescope.study import Commands, Study, StudyFolder, StudyPlan, read_study
@@ -16,9 +17,10 @@ from posescope.study.checks import check_files
 from posescope.study.engines import Engine, EngineLostError, LocalEngine
 from posescope.study.forecast import detectable, expected_seconds
 from posescope.study.host import threads_of
-from posescope.study.pilot import piloted_seconds
+from posescope.study.pilot import OtherProcess, piloted_seconds
 from posescope.study.record import FAILED, FINISHED, WAITING
 from posescope.study.survey import Trial
+from posescope.study.trial import TrialTask
 
 DESCRIPTION = """\
 Carry out a study: a Python file that lists runs, each with a config, seeds and controls, the splits they are tested on,
@@ -80,7 +82,12 @@ def make_engine(args: argparse.Namespace, plan: StudyPlan) -> Engine:
         from posescope.study.engines.ray_cluster import RayEngine
 
         return RayEngine(args.ray_address, args.workers, plan.threads)
-    return LocalEngine(args.workers, lambda task: print(f'waiting for another process on {task.name} seed {task.seed}'))
+    # Energy is that of the machine; a part of a study is run beside others, as the jobs of --emit are.
+    return LocalEngine(args.workers, _say_waiting, metered=not args.only)
+
+
+def _say_waiting(task: TrialTask) -> None:
+    print(f'waiting for another process on {task.name} seed {task.seed}')
 
 
 def print_plan(study: Study, workers: int) -> None:
@@ -123,8 +130,9 @@ def print_plan(study: Study, workers: int) -> None:
 def _piloted(study: Study, workers: int) -> str:
     from rich.console import Console
 
-    with Console(stderr=True).status('timing a few steps of each model'):
-        seconds = piloted_seconds(study.plan, study.trials, workers, study.plan.threads or threads_of(workers))
+    threads = study.plan.threads or threads_of(workers)
+    with Console(stderr=True).status('timing a few steps of each model'), OtherProcess() as timer:
+        seconds = piloted_seconds(study.plan, study.trials, workers, threads, timer)
     if seconds is None:
         return 'Expected time: unknown until the first run has ended.'
     return f'Expected time: more than {_duration(seconds)}, which the steps alone take; better known after a run'
@@ -216,6 +224,15 @@ def print_results(study: Study, found: dict[str, Any]) -> None:
         print(f'{trial.label} {status}{reason}', file=sys.stderr)
 
 
+def _refuse_other_study(root: Path, plan: StudyPlan) -> None:
+    """Results of two studies cannot lie in one folder."""
+    path = root / 'study.json'
+    found = read_json(path, 'results of a study') if path.is_file() else {}
+    other = found.get('name', plan.name) if isinstance(found, dict) else plan.name
+    if other != plan.name:
+        raise InputError(f'{root} holds study {other}, not {plan.name}: give --work-dir another folder')
+
+
 def _stop(signum: int, frame: Any) -> None:
     """A machine that is shut down, or a job that ran out of time, stops programs as Ctrl-C does."""
     raise KeyboardInterrupt
@@ -237,6 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     goes_on = args.resume or args.redo or args.emit or args.dry_run
     if not goes_on and not StudyFolder(root).is_new():
         raise InputError(f'{root} holds a study already: --resume goes on with it, --redo RUN runs one again')
+    _refuse_other_study(root, plan)
     plan.named(args.only)
     engine = make_engine(args, plan)
     redone = [] if args.dry_run else args.redo

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from posescope.engine.amp import AutocastOptimWrapper, float32_outputs
+from posescope.errors import InputError
 from posescope.models.heads.wrapped_head import maps_computed_by
 from tests.engine.runs import logged
 from tests.models.heads.small_heads import HEATMAP, SIGMAS, build, features, people
@@ -59,9 +60,10 @@ def test_a_processor_without_bfloat16_computes_in_float32(monkeypatch: pytest.Mo
         assert model(torch.randn(3, 4)).dtype == torch.float32
 
 
-def test_other_types_are_refused() -> None:
-    with pytest.raises(ValueError, match="choose 'bfloat16' or 'float16'"):
-        AutocastOptimWrapper(dtype='float64', optimizer=torch.optim.SGD([torch.zeros(1)], lr=0.1))
+@pytest.mark.parametrize('dtype', ['float16', 'float64'])
+def test_other_types_are_refused(dtype: str) -> None:
+    with pytest.raises(InputError, match=r"computes in bfloat16; for float16, .* take type='AmpOptimWrapper'"):
+        AutocastOptimWrapper(dtype=dtype, optimizer=torch.optim.SGD([torch.zeros(1)], lr=0.1))
 
 
 def test_amp_trains_close_to_float32(tmp_path: Path, drawn_coco: Path, monkeypatch: pytest.MonkeyPatch) -> None:

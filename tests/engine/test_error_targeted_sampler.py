@@ -144,3 +144,16 @@ def test_bad_input_is_named(folder, tmp_path):
         sampler(folder, strength=2)
     with pytest.raises(InputError, match='not list'):
         ErrorTargetedSampler([1, 2, 3], diagnosis=folder / 'diagnosis.json', seed=0)
+
+
+def test_copies_on_several_ranks_are_augmented_differently(folder):
+    """As on one rank, where each copy is as there."""
+    config = {'type': 'ErrorTargetedSampler', 'diagnosis': str(folder / 'diagnosis.json'), 'strength': 1.0}
+    alone = sorted(key.entropy for key in SeededSampler(config, dataset(folder), seed=5))
+    shared = []
+    for rank in range(2):
+        with mock.patch('mmengine.dataset.sampler.get_dist_info', return_value=(rank, 2)):
+            one = SeededSampler({**config, 'round_up': False}, dataset(folder), seed=5)
+        shared += [key.entropy for key in one]
+    assert sorted(shared) == alone
+    assert len(set(shared)) == len(shared)

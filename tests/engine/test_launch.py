@@ -82,6 +82,17 @@ def test_types_are_known_however_a_config_gives_them(monkeypatch: pytest.MonkeyP
         assert cfg.optim_wrapper.type == 'mmpose.AutocastOptimWrapper'
 
 
+def test_bfloat16_on_a_gpu_is_ours_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MMPose's heads would hand their maps to NumPy, which has no such numbers; float16 stays MMEngine's."""
+    monkeypatch.setattr('posescope.engine.launch.get_device', lambda: 'cuda')
+    found = []
+    for dtype in ('bfloat16', 'float16'):
+        cfg = Config({'optim_wrapper': {'type': 'AmpOptimWrapper', 'dtype': dtype, 'loss_scale': 'dynamic'}})
+        adapt(cfg)
+        found.append(cfg.optim_wrapper.type)
+    assert found == ['mmpose.AutocastOptimWrapper', 'AmpOptimWrapper']
+
+
 def test_a_launcher_whose_environment_nobody_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('posescope.engine.launch.get_device', lambda: 'cpu')
     monkeypatch.delenv('RANK', raising=False)

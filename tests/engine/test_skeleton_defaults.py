@@ -4,10 +4,12 @@ import copy
 from typing import Any
 
 import numpy as np
+import pytest
 from mmengine.config import Config
 from mmpose.datasets import AicDataset, CocoDataset
 
 from posescope.engine.skeleton_defaults import fill_skeleton
+from posescope.errors import InputError
 from tests.conftest import ROOT
 
 CODEC = {'type': 'CategoricalHeatmap', 'input_size': (96, 128), 'heatmap_size': (24, 32), 'person_size': 40.0}
@@ -62,3 +64,14 @@ def test_with_cocos_joints_nothing_changes() -> None:
         fill_skeleton(cfg)
         assert cfg.to_dict() == before
     assert CocoDataset._load_metainfo(CocoDataset.METAINFO)['num_keypoints'] == 17
+
+
+def test_other_seventeen_joints_without_sigmas_do_not_take_cocos() -> None:
+    joints = {f'j{i}': {'name': f'j{i}', 'id': i, 'swap': f'j{16 - i}' if i != 8 else ''} for i in range(17)}
+    info = {
+        'dataset_name': 'other', 'keypoint_info': {one['id']: one for one in joints.values()}, 'skeleton_info': {},
+        'joint_weights': [1.0] * 17, 'sigmas': [],
+    }  # fmt: skip
+    cfg = config({'type': 'CocoDataset', 'metainfo': info})
+    with pytest.raises(InputError, match=r"skeleton has 17 joints that are not COCO's, and no sigmas: give sigmas="):
+        fill_skeleton(cfg)

@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmpose.datasets.transforms import BottomupResize
 from mmpose.registry import MODELS
 from torch import nn
+from torchvision.ops import DeformConv2d
 
 from posescope.errors import InputError
 from posescope.evaluation.model_cost import input_size_of, joints_of, measure_cost, multiply_adds
@@ -33,6 +34,20 @@ def test_attention_counts():
     module = nn.Identity()
     module.forward = nn.functional.scaled_dot_product_attention
     assert multiply_adds(module, query, query, query) == 2 * 3 * 2 * 10 * 10 * 8
+
+
+def test_encoder_layers_count():
+    """Which PyTorch fuses where nothing is learnt: 12 · d² for a token, and 2 · n · d for its attention."""
+    layer = nn.TransformerEncoderLayer(64, 4, 256, batch_first=True).eval()
+    assert multiply_adds(layer, torch.zeros(1, 192, 64)) == 192 * (12 * 64**2 + 2 * 192 * 64)
+    attention = nn.MultiheadAttention(64, 4, batch_first=True).eval()
+    tokens = torch.zeros(1, 192, 64)
+    assert multiply_adds(attention, tokens, tokens, tokens) == 192 * (4 * 64**2 + 2 * 192 * 64)
+
+
+def test_a_deformable_convolution_counts_as_a_convolution():
+    convolution = DeformConv2d(4, 6, 3, padding=1, groups=2)
+    assert multiply_adds(convolution, torch.zeros(1, 4, 8, 5), torch.zeros(1, 18, 8, 5)) == 8 * 5 * 6 * 2 * 9
 
 
 def test_a_residual_network_equals_mmengines_analysis():

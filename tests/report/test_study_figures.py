@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 
@@ -127,3 +128,28 @@ def test_nothing_is_drawn_of_nothing(tmp_path: Path) -> None:
     assert paths == [f'figures/{name}.png' for name in ('forest', 'costs', 'error_budgets', 'calibration')]
     assert write_figures(tmp_path, empty, nothing) == []
     assert list((tmp_path / 'figures').iterdir()) == []
+
+
+def test_free_texts_and_long_names_stay_readable() -> None:
+    """Labels and the legend lie within the picture, and no dollar begins a formula."""
+    name = 'a-run-with-a-name-of-nearly-sixty-letters-as-nobody-should-give'
+    study = {**STUDY, 'comparisons': [comparison(f'loss $\\a b$ of {name} against {name}', 0.01, 'better')] * 3}
+    study['runs'] = [run(f'{name}{i}', 0, 0.5, 10**6 + i) for i in range(30)]
+    study['means'] = [{**STUDY['means'][0], 'name': one['name']} for one in study['runs']]
+    forest, costs = draw_forest(study), draw_costs(study, {'models': {}, 'runs': []})
+    for figure in (forest, costs):
+        figure.savefig(io.BytesIO())  # lays it out
+    width = costs.bbox.width
+    (legend,) = costs.legends
+    assert 0 <= legend.get_window_extent().x0 < legend.get_window_extent().x1 <= width
+    (panel,) = forest.axes
+    assert panel.bbox.width > 100
+    assert min(label.get_window_extent().x0 for label in panel.get_yticklabels()) >= 0
+
+
+def test_memory_of_inference_and_of_a_gpu_are_costs() -> None:
+    timing = {**TIMING, 'models': {'small': {'inference_memory_mb': 300.0}}}
+    timing['runs'] = [{**TIMING['runs'][0], 'gpu_memory_mb': 153.0}]
+    shown = [panel.get_xlabel() for panel in draw_costs(STUDY, timing).axes if panel.get_visible()]
+    assert 'memory of inference (MB)' in shown
+    assert 'GPU memory of the training (MB)' in shown

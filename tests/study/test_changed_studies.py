@@ -1,10 +1,16 @@
 """What a study says when it, or what it reads, is no longer what it was."""
 
+import threading
+import time
+from pathlib import Path
+
 import pytest
 
 from posescope.errors import InputError
+from posescope.study import survey
 from posescope.study.engines import LocalEngine
 from posescope.study.record import read_record
+from posescope.study.study_folder import trial_lock
 from tests.study.small_study import SmallStudy, started, statuses
 
 
@@ -125,3 +131,96 @@ def test_another_split_is_only_tested(small: SmallStudy) -> None:
     assert list(found['runs'][0]['metrics']) == ['dev', 'test']
     folder = small.folder / 'work/runs/a/seed0'
     assert (started(folder, 'train'), started(folder, 'test')) == (1, 2)
+
+
+def test_a_training_is_not_thrown_away_because_a_test_failed(small: SmallStudy) -> None:
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0, fails_on='test')}])
+    assert statuses(small.run(content)) == {('a', 0): 'failed'}
+    small.config('a', 2.0)
+    with pytest.raises(InputError, match=r'run a seed 0 was begun with another config .*; --redo a runs it again'):
+        small.study(content)
+    assert (small.folder / 'work/runs/a/seed0/train/epoch_2.pth').is_file()
+    assert set(statuses(small.run(content, redone=['a'])).values()) == {'finished'}
+
+
+def test_a_finished_run_outlives_a_typo(small: SmallStudy) -> None:
+    """Another split is to be tested on, and its config does not load; mended with another value it is another run."""
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0)}])
+    test = content['splits'].pop('test')
+    small.run({**content, 'choose_on': None})
+    content['splits']['test'] = test
+    small.config('a', 1.0, more='oh no')
+    assert statuses(small.run(content)) == {('a', 0): 'failed'}
+    small.config('a', 3.0)
+    with pytest.raises(InputError, match='run a seed 0 was begun with another config'):
+        small.study(content)
+    small.config('a', 1.0)
+    assert set(statuses(small.run(content)).values()) == {'finished'}
+    assert started(small.folder / 'work/runs/a/seed0', 'train') == 1
+
+
+@pytest.mark.parametrize('left', ['everything but the record', 'the record of what follows', 'nothing'])
+def test_a_kill_while_runs_are_removed(small: SmallStudy, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
+    runs = [
+        {'name': 'b', 'config': small.config('b', 2.0), 'start': 'a'},
+        {'name': 'a', 'config': small.config('a', 1.0)},
+    ]
+    small.run(small.content(runs))
+    small.config('a', 1.5)
+    expected = small.run(small.content(runs), 'fresh')
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    if left == 'everything but the record':
+        monkeypatch.setattr(survey, 'clear_trial', killed)
+        with pytest.raises(KeyboardInterrupt):
+            small.study(small.content(runs), redone=['a'])
+    elif left == 'the record of what follows':
+        for name in 'ab':
+            (small.folder / f'work/runs/{name}/seed0/record.json').unlink()
+    else:
+        survey.remove(small.study(small.content(runs), redone=['a']).folder, ['a', 'b'])
+    monkeypatch.undo()
+    assert small.run(small.content(runs)) == expected
+
+
+def test_a_study_that_waits_for_another_process_can_be_stopped(small: SmallStudy) -> None:
+    study = small.study(small.content([{'name': 'a', 'config': small.config('a', 1.0)}]))
+    waiting = threading.Event()
+    with trial_lock(small.folder / 'work/runs/a/seed0'):
+        begun = time.monotonic()
+        with pytest.raises(KeyboardInterrupt), LocalEngine(waiting=lambda task: waiting.set()) as engine:
+            (trial,) = study.trials
+            engine.submit(trial.task(study.plan, study.folder, study.commands, 1))
+            assert waiting.wait(10)
+            raise KeyboardInterrupt
+        assert time.monotonic() - begun < 5
+
+
+def test_a_calibration_that_was_killed_is_made_again(small: SmallStudy) -> None:
+    killer = str(small.folder / 'killed')
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0, killed_once=killer)}], calibrate=True)
+    assert statuses(small.run(content)) == {('a', 0): 'failed'}
+    found = small.run(content)
+    assert found['runs'][0]['calibration']['joints']['slope'] == 0.5
+    assert found == small.run(content, 'undisturbed')
+
+
+def test_a_finished_run_is_calibrated_when_that_is_asked_for_later(small: SmallStudy) -> None:
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0)}])
+    small.run(content)
+    found = small.run({**content, 'calibrate': True})
+    assert found == small.run({**content, 'calibrate': True}, 'at_once')
+    assert found['runs'][0]['calibration'] is not None
+    assert started(small.folder / 'work/runs/a/seed0', 'train') == 1
+
+
+def test_a_trained_run_needs_its_start_no_more(small: SmallStudy) -> None:
+    start = small.folder / 'given.pth'
+    start.write_text('weights')
+    content = small.content([{'name': 'a', 'config': small.config('a', 1.0, fails_on='test'), 'start': str(start)}])
+    small.run(content)
+    start.unlink()
+    study = small.study(content)
+    assert [trial.label for trial in study.unfinished] == ['a seed 0']

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from posescope.study.child_process import Children, last_words
+from posescope.study.host import devices_of
 
 
 def test_tells_what_a_program_took(tmp_path: Path) -> None:
@@ -83,3 +84,32 @@ def test_one_that_ends_as_it_is_asked_to_is_not_lost(tmp_path: Path, moment: flo
         children.stop()
         thread.join()
     assert [outcome.status for outcome in found] == [0]
+
+
+def test_programs_that_run_together_compute_on_different_devices(tmp_path: Path) -> None:
+    children, found = Children(devices=['0', 'GPU-7']), []
+    code = 'import os, time; print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True); time.sleep(0.5)'
+
+    def run(number: int) -> None:
+        log = tmp_path / f'log{number}'
+        children.run([sys.executable, '-S', '-c', code], log, 1)
+        found.append(log.read_text().splitlines()[-1])
+
+    for _ in range(2):
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(found) == ['0', '0', 'GPU-7', 'GPU-7']
+
+
+def test_workers_share_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    assert devices_of(1) == []
+    assert devices_of(3) == ['0', '1', '0']
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,GPU-5')
+    assert devices_of(2) == ['3', 'GPU-5']
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 1)
+    assert devices_of(2) == []

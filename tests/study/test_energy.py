@@ -26,11 +26,21 @@ def test_packages_and_memory_but_not_parts_of_packages(tmp_path: Path) -> None:
     assert meter.joules() == pytest.approx(3 + 0.5 + 15)
 
 
+def test_counters_that_start_again_several_times(tmp_path: Path) -> None:
+    write_domain(tmp_path, 'intel-rapl:0', 'package-0', 200, most=1000)
+    meter = EnergyMeter(tmp_path, lambda: [])
+    for count in (400, 100, 950, 300):  # a look in each turn
+        write_domain(tmp_path, 'intel-rapl:0', 'package-0', count, most=1000)
+        meter.look()
+    assert meter.joules() == pytest.approx((200 + 700 + 850 + 350) * 1e-6)
+
+
 def test_gpus_are_added(tmp_path: Path) -> None:
     write_domain(tmp_path, 'intel-rapl:0', 'package-0', 0)
     counts = iter([[5000, 7000], [6000, 9000]])
     meter = EnergyMeter(tmp_path, lambda: next(counts))
     assert meter.joules() == pytest.approx(1 + 2)
+    assert EnergyMeter(tmp_path, lambda: None).joules() is None, 'GPUs that do not tell'
 
 
 def test_a_machine_that_does_not_tell(tmp_path: Path) -> None:

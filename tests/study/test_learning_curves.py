@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from posescope.study.learning_curves import LearningCurve, read_curve
+from posescope.study.learning_curves import LearningCurve, gpu_memory_mb, read_curve
 
 
 def write_log(folder: Path, rows: list[dict], tail: str = '') -> None:
@@ -25,3 +25,12 @@ def test_a_resumed_training_repeats_steps(tmp_path: Path) -> None:
 
 def test_no_log(tmp_path: Path) -> None:
     assert read_curve(tmp_path / 'gone', 'coco/AP') == LearningCurve((), (), (), ())
+
+
+def test_the_most_that_a_gpu_held(tmp_path: Path) -> None:
+    """MMEngine logs the peak since the last line, over all starts of the training."""
+    assert gpu_memory_mb(tmp_path) is None
+    write_log(tmp_path / '20260101_000000', [{'loss': 4.0, 'step': 10}, {'coco/AP': 0.1, 'step': 1}])
+    assert gpu_memory_mb(tmp_path) is None
+    write_log(tmp_path / '20260101_000100', [{'memory': 153, 'step': 20}, {'memory': 140, 'step': 30}])
+    assert gpu_memory_mb(tmp_path) == 153

@@ -84,3 +84,16 @@ def test_first_difference() -> None:
     assert first_difference(old, {'model': {'depth': 18, 'strides': [1, 3]}, 'seed': 0}) == 'model.strides.1: 2 → 3'
     assert first_difference(old, {'seed': 0}) == 'model: no longer'
     assert first_difference(old, {**old, 'amp': True}) == 'amp: only now'
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({1: 2}, 'options of config .*: 1 is no name of a setting'),
+        ({'model.limits': [0.0, float('inf')]}, r'holds what has no plain text: model\.limits\.1 is the number inf'),
+        ({'model.how': len}, r'model\.how is a builtin_function_or_method'),
+    ],
+)
+def test_what_is_wrong_is_named(small: SmallStudy, options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        resolved(small, {'config': small.config('a', 1.0), 'options': options})

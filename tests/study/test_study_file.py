@@ -105,6 +105,11 @@ BAD = {
         {'paired': True}, [{**A, 'seeds': [0, 1]}, {**B, 'controls': ['a']}], 'its runs have different seeds'
     ),
     'a finding without a file': ({}, [{**A, 'finding': 'turned'}], 'it takes findings.json#id'),
+    'a split without a name': ({'splits': {1: None}}, [A], 'name 1 is no file name'),
+    'seeds of a start that are no list': (
+        {}, [{'name': 'c', 'config': 'c.py', 'train': False, 'start': 'b'}, {**B, 'seeds': 5}],
+        'seeds: it takes a list of numbers from 0, not 5',
+    ),
     'too few resamples': ({'resamples': 10}, [A], 'resamples=10, fewer than 100'),
     'noise that is none': ({'noise': {'seeds': -1, 'images': 0.1}}, [A], 'seeds takes a standard deviation'),
 }  # fmt: skip
@@ -121,7 +126,7 @@ def test_bad_input_is_one_line(small: SmallStudy, kind: str) -> None:
 def test_the_choice_may_not_use_the_test_data_under_another_name(small: SmallStudy) -> None:
     content = small.content([A])
     content['splits']['dev']['annotations'] = str(small.folder / 'dev' / '..' / 'test.json')
-    with pytest.raises(InputError, match='choose_on=dev has the annotations of test'):
+    with pytest.raises(InputError, match='choose_on=dev has annotations of test'):
         plan_of(content)
 
 
@@ -135,6 +140,10 @@ def test_files_of_splits_and_findings_are_looked_for(small: SmallStudy) -> None:
     plan_of(small.content([{**A, 'finding': f'{path}#turned-away'}]))
     with pytest.raises(InputError, match=r'holds no finding turned \(nearest: turned-away'):
         plan_of(small.content([{**A, 'finding': f'{path}#turned'}]))
+    path.write_text(json.dumps([{'id': 'seen', 'split': 'test'}, {'id': 'known', 'split': 'dev'}]))
+    plan_of(small.content([{**A, 'finding': f'{path}#known'}]))
+    with pytest.raises(InputError, match='#seen of run a was made on test, on which runs are compared'):
+        plan_of(small.content([{**A, 'finding': f'{path}#seen'}]))
 
 
 def test_what_is_missing_is_said_with_the_note_unless_only_the_plan_is_looked_at(small: SmallStudy) -> None:

@@ -1,6 +1,8 @@
 """What runs are tested on, and who else reads it."""
 
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,7 @@ from posescope.errors import InputError
 from posescope.study.plan import Split
 from posescope.study.run_config import resolve
 from posescope.study.study_file import plan_of
-from posescope.study.tested_data import digest_of_data, digest_of_file, same_file
+from posescope.study.tested_data import digest_of_data, digest_of_file, same_data
 from tests.study.small_study import SmallStudy
 
 
@@ -24,10 +26,10 @@ def test_one_file_has_many_names(small: SmallStudy) -> None:
     dev, test = (str(small.folder / f'{name}.json') for name in ('dev', 'test'))
     copy = str(small.folder / 'copy.json')
     shutil.copy(dev, copy)
-    assert same_file(dev, copy)
-    assert same_file(dev, f'{small.folder}/test/../dev.json')
-    assert not same_file(dev, test)
-    assert not same_file(dev, str(small.folder / 'gone.json'))
+    assert same_data(dev, copy)
+    assert same_data(dev, f'{small.folder}/test/../dev.json')
+    assert not same_data(dev, test)
+    assert not same_data(dev, str(small.folder / 'gone.json'))
 
 
 def test_a_config_has_data_of_its_own(small: SmallStudy) -> None:
@@ -55,7 +57,7 @@ def test_the_choice_is_not_made_on_what_is_compared_on(small: SmallStudy) -> Non
     resolved(small, splits)
     shutil.copy(small.folder / 'test.json', small.folder / 'copy.json')
     copied = {**splits, 'dev': {**splits['dev'], 'annotations': str(small.folder / 'copy.json')}}
-    with pytest.raises(InputError, match='choose_on=dev has the annotations of test'):
+    with pytest.raises(InputError, match='choose_on=dev has annotations of test'):
         resolved(small, copied)
     with pytest.raises(InputError, match='split dev, which chooses, and split test, which is compared on'):
         resolved(small, {'dev': None, 'test': None})
@@ -83,3 +85,46 @@ def test_a_config_that_trains_on_its_own_test_data(small: SmallStudy) -> None:
     with pytest.raises(InputError, match=r'val_dataloader of config .* reads split test'):
         resolved(small, {'test': None}, val, choose_on=None)
     resolved(small, {'test': None}, val, choose_on=None, validate=False)
+
+
+@pytest.mark.parametrize(
+    'path', ['{start}/dev/a.json and {start}/test/b.json', '{start}//test/a', '{start}/dev/../test/a']
+)
+def test_no_way_round_leads_to_what_was_found_on_test(small: SmallStudy, path: str) -> None:
+    splits = small.content([])['splits']
+    run = {'options': {'model': {'read': path}}}
+    with pytest.raises(InputError, match='cannot be learnt from; take'):
+        resolved(small, splits, run=dict(run))
+    with pytest.raises(InputError, match=r'cannot be learnt from$'):
+        resolved(small, {'test': splits['test']}, run=dict(run), choose_on=None)
+
+
+def write_people(path: Path, people: list[int], **layout: int) -> str:
+    """A file in which a person's number is where its joint is."""
+    images = [{'id': person, 'file_name': f'somewhere/{person}.jpg'} for person in people]
+    rows = [{'id': i, 'image_id': person, 'keypoints': [person, 7, 2]} for i, person in enumerate(people)]
+    path.write_text(json.dumps({'images': images, 'annotations': rows}, **layout))
+    return str(path)
+
+
+def test_people_in_common_are_the_same_data(tmp_path: Path) -> None:
+    test = write_people(tmp_path / 'test.json', [3, 4, 5])
+    assert same_data(test, write_people(tmp_path / 'indented.json', [3, 4, 5], indent=1))
+    assert same_data(test, write_people(tmp_path / 'more.json', [1, 2, 5]))
+    assert not same_data(test, write_people(tmp_path / 'others.json', [1, 2, 6]))
+    write_people(tmp_path / 'others.json', [1, 2, 3, 4])
+    assert same_data(test, str(tmp_path / 'others.json')), 'it was written anew'
+    (tmp_path / 'list.json').write_text('[1, 2]')
+    assert not same_data(test, str(tmp_path / 'list.json'))
+
+
+def test_training_pictures_may_not_hold_test_pictures(small: SmallStudy) -> None:
+    splits = small.content([])['splits']
+    write_people(small.folder / 'test.json', [8, 9])
+    write_people(small.folder / 'dev.json', [6, 7])
+    train = write_people(small.folder / 'train.json', [1, 2, 3])
+    more = f'train_dataloader = dict(dataset=dict(ann_file={train!r}))'
+    resolved(small, splits, more)
+    write_people(small.folder / 'train.json', [1, 2, 3, 9])
+    with pytest.raises(InputError, match='reads split test'):
+        resolved(small, splits, more)

@@ -18,13 +18,15 @@ def test_a_busy_machine_makes_one_seed_slow_and_not_the_run() -> None:
 @pytest.mark.parametrize(
     ('runs', 'expected'),
     [
-        ([], TrainingCost(None, None, None)),
-        ([training(0, 8.0, 3.0, 5.0), training(1, 10.0, 2.0, 7.0)], TrainingCost(9.0, 3.0, 6.0)),
-        ([training(0, 8.0, 3.0, 5.0), training(1, None, 2.0)], TrainingCost(None, 3.0, None)),
-        ([{**training(0, 8.0), 'name': 'b'}], TrainingCost(None, None, None)),
-        ([{**training(0, None), 'stages': {'dev': {}}}], TrainingCost(None, None, None)),
+        ([], TrainingCost(None, None, None, None)),
+        ([training(0, 8.0, 3.0, 5.0), training(1, 10.0, 2.0, 7.0)], TrainingCost(9.0, 3.0, None, 6.0)),
+        ([training(0, 8.0, 2.0, 5.0), training(1, None, 3.0, 0.1)], TrainingCost(8.0, 2.0, None, 5.0)),
+        ([training(0, 8.0, 2.0, 5.0), training(1, 9.0, 3.0)], TrainingCost(8.5, 3.0, None, None)),
+        ([{**training(0, 8.0, 2.0), 'gpu_memory_mb': 7.0}], TrainingCost(8.0, 2.0, 7.0, None)),
+        ([{**training(0, 8.0), 'name': 'b'}], TrainingCost(None, None, None, None)),
+        ([{**training(0, None), 'stages': {'dev': {}}}], TrainingCost(None, None, None, None)),
     ],
-    ids=['no run', 'two seeds', 'one unknown', 'another run', 'only tested'],
+    ids=['no run', 'two seeds', 'one failed', 'energy of one', 'on a GPU', 'another run', 'only tested'],
 )
 def test_of_a_run(runs: list[dict], expected: TrainingCost) -> None:
     assert training_cost({'runs': runs}, 'a') == expected

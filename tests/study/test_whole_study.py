@@ -190,6 +190,46 @@ def test_a_criterion_that_no_run_reports(small: SmallStudy) -> None:
     assert small.run({**content, 'criterion': 'oks/mean'})['chosen']['criterion'] == 'oks/mean'
 
 
+def test_runs_that_are_evaluated_otherwise_may_report_the_criterion(small: SmallStudy) -> None:
+    runs = [
+        {'name': 'a', 'config': small.config('a', 1.0)},
+        {
+            'name': 'b',
+            'config': small.config('b', 1.0, 3, "test_evaluator = dict(type='Other')", more_metrics={'x': 1}),
+        },
+    ]
+    assert small.run(small.content(runs, criterion='x'))['chosen']['name'] == 'b'
+    runs[1]['config'] = small.config('c', 1.0, 3, "test_evaluator = dict(type='Other')")
+    with pytest.raises(InputError, match='no run reports criterion x'):
+        small.run(small.content(runs, criterion='x'), 'other')
+
+
+def test_a_run_that_lacks_a_seed_is_not_chosen(small: SmallStudy) -> None:
+    """Which seed diverges is no chance."""
+    runs = [
+        {'name': 'steady', 'config': small.config('steady', 1.0)},
+        {'name': 'diverges', 'config': small.config('diverges', 2.0, fails_with_seed=1)},
+    ]
+    found = small.run(small.content(runs, seeds=[0, 1]))
+    assert found['chosen']['name'] == 'steady'
+    text = (small.folder / 'work/study.md').read_text()
+    assert 'Not considered, as a seed of theirs has no result: diverges.' in text
+    small.config('diverges', 2.0)
+    assert small.run(small.content(runs, seeds=[0, 1]), redone=['diverges'])['chosen']['name'] == 'diverges'
+
+
+def test_results_are_written_before_anything_is_drawn(finished: tuple[SmallStudy, dict[str, Any]]) -> None:
+    small, _ = finished
+    (small.folder / 'work/study.json').unlink()
+
+    def draw(study: dict, timing: dict) -> list[str]:
+        raise RuntimeError('no fonts')
+
+    with pytest.raises(RuntimeError, match='no fonts'):
+        small.study(compared(small, matches=False)).put_together(draw=draw)
+    assert (small.folder / 'work/study.json').is_file()
+
+
 def test_clocks_stand_apart(small: SmallStudy) -> None:
     """The same study twice: study.json is the same to the byte, timing.json is not."""
     texts = []

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,14 @@ def test_other_measures_are_refused(folder: Path, tmp_path: Path, capsys: pytest
     assert main([str(one), '--with', str(other), '--resamples', '100']) == 2
     expected = f'error: {one} and {other} cannot be compared: sigmas of joint 1 are 0.079 and 0.05\n'
     assert capsys.readouterr().err == expected
+
+
+def test_a_test_given_twice_is_not_two_seeds(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = next(folder.glob('*.npz'))
+    shutil.copy(path, tmp_path / 'copy.npz')
+    for twice in (path, tmp_path / 'copy.npz'):
+        assert main([str(path), str(twice), '--with', str(path)]) == 2
+        assert 'are the same test: each seed is given once' in capsys.readouterr().err
 
 
 def test_names_with_brackets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,3 +55,20 @@ def test_another_file_is_no_study(study: Path, capsys: pytest.CaptureFixture[str
     study.write_text('{"runs": []}')
     assert main([str(study), str(study.parent / 'reference.json')]) == 2
     assert 'is no study.json' in capsys.readouterr().err
+
+
+def test_where_lower_is_better_the_lowest_is_the_first(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Errors in the order of the reference, which counts upwards."""
+    content = json.loads(study.read_text())
+    reference = study.with_name('upwards.json')
+    names = list(dict.fromkeys(run['name'] for run in content['runs'] if run['metrics']))
+    reference.write_text(json.dumps({name: len(names) - place for place, name in enumerate(names)}))
+    for run in content['runs']:
+        for metrics in run['metrics'].values():
+            metrics['EPE'] = 4.0 + names.index(run['name'])
+    study.write_text(json.dumps(content))
+    assert main([str(study), str(reference), '--criterion', 'EPE', '--lower-is-better']) == 0
+    assert 'correlation +1.00' in capsys.readouterr().out
+    study.write_text(json.dumps({**content, 'criterion': 'EPE', 'higher_is_better': False}))
+    assert main([str(study), str(reference)]) == 0
+    assert 'correlation +1.00' in capsys.readouterr().out

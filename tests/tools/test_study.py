@@ -63,6 +63,16 @@ def test_a_study_says_what_it_does_and_what_it_found(small: SmallStudy, capsys: 
     assert '| 2.00 | 0.100 | 2.5 | 80 |' in text
 
 
+def test_another_study_is_refused_in_the_same_folder(small: SmallStudy, capsys: pytest.CaptureFixture) -> None:
+    options = written(small)
+    assert main(options) == 0
+    before = (small.folder / 'work/study.json').read_text()
+    written(small, name='other')
+    assert main([*options, '--resume']) == 2
+    assert 'holds study small, not other: give --work-dir another folder' in capsys.readouterr().err
+    assert (small.folder / 'work/study.json').read_text() == before
+
+
 def test_resume_goes_on_and_nothing_is_overwritten(small: SmallStudy, capsys: pytest.CaptureFixture) -> None:
     options = written(small)
     assert main([*options, '--only', 'nothing:0']) == 0

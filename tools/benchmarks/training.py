@@ -51,7 +51,7 @@ from posescope.evaluation.significance import detectable_delta, equality_p
 from posescope.report.benchmarks import median_interval, record, write_records
 from posescope.report.plain_config import plain, plain_config
 from posescope.report.timed_runs import Seconds, in_turn
-from posescope.study.host import threads_of
+from posescope.study.host import describe_versions, threads_of
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/selection/rendered/td-hm_res18_rendered-128x96.py'
@@ -265,10 +265,11 @@ def trained_ap(side: Side, seed: int, folder: Path, coco: Sequence[str] = ()) ->
     Args:
         side: Which.
         seed: Of initial weights, order and augmentation.
-        folder: Where the result is kept, under the seed and a digest of the config and what it is tested on.
+        folder: Where the result is kept, under the seed and a digest of the config, what it is tested on, and versions.
         coco: Annotations and pictures to test on; none takes the config's test data.
     """
-    digest = hashlib.sha256(f'{side.config.read_text()}{side.options}{"".join(coco)}'.encode()).hexdigest()[:12]
+    of = side.config.read_text(), side.options, *coco, describe_versions()
+    digest = hashlib.sha256(repr(of).encode()).hexdigest()[:12]
     result = folder / f'{side.name}_{digest}_{seed}.json'
     if not result.is_file():
         work = folder / result.stem

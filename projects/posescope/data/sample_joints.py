@@ -1,6 +1,6 @@
 """What a sample on its way through a pipeline says of its joints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from posescope.errors import InputError
 
-__all__ = ['area_of', 'joint_names_of', 'labelled_joints', 'sample_generator']
+__all__ = ['area_of', 'joint_names_of', 'labelled_joints', 'links_of', 'sample_generator']
 
 
 def labelled_joints(results: Mapping[str, Any], key: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -43,6 +43,17 @@ def joint_names_of(results: Mapping[str, Any]) -> list[str] | None:
     if not metainfo or 'keypoint_id2name' not in metainfo:
         return None
     return [metainfo['keypoint_id2name'][joint] for joint in range(metainfo['num_keypoints'])]
+
+
+def links_of(results: Mapping[str, Any]) -> Sequence[Sequence[int]]:
+    """Pairs of joints between which the skeleton has a bone.
+
+    Those of the data set that the pipeline belongs to: in MMPose's ``CombinedDataset`` with converted joints, a sample
+    still carries those of the data set that it came from.
+    """
+    metainfo = getattr(results.get('dataset'), 'metainfo', None) or {}
+    links: Sequence[Sequence[int]] = metainfo.get('skeleton_links', results.get('skeleton_links', ()))
+    return links
 
 
 def sample_generator() -> np.random.Generator:

@@ -10,6 +10,7 @@ from mmpose.registry import OPTIM_WRAPPERS
 from torch import nn
 
 from posescope.compat.bfloat16 import computes_in_bfloat16
+from posescope.errors import InputError
 
 
 @contextmanager
@@ -63,21 +64,26 @@ class AutocastOptimWrapper(OptimWrapper):
     would take twenty times as long to emulate it.
 
     Args:
-        dtype: Type of the arithmetic inside, ``'bfloat16'`` (default) or ``'float16'`` (a GPU only).
+        dtype: Type of the arithmetic inside.
         **kwargs: Those of mmengine's ``OptimWrapper``.
+
+    Raises:
+        InputError: Another ``dtype`` than ``'bfloat16'`` is wanted; float16 needs a loss scaler.
     """
 
     def __init__(self, dtype: str = 'bfloat16', **kwargs: Any) -> None:
-        if dtype not in ('bfloat16', 'float16'):
-            raise ValueError(f"dtype='{dtype}' is no reduced precision; choose 'bfloat16' or 'float16'")
+        if dtype != 'bfloat16':
+            raise InputError(
+                f"AutocastOptimWrapper dtype='{dtype}': it computes in bfloat16; for float16, whose gradients "
+                "underflow without a loss scaler, take type='AmpOptimWrapper' on a GPU"
+            )
         super().__init__(**kwargs)
-        self.dtype = getattr(torch, dtype)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Run the forward pass in reduced precision."""
         head = getattr(getattr(model, 'module', model), 'head', None)
         device = next(model.parameters()).device.type
-        wanted = self.dtype is not torch.bfloat16 or computes_in_bfloat16(device)
-        with super().optim_context(model), torch.autocast(device, self.dtype, wanted), float32_outputs(head):
+        reduced = torch.autocast(device, torch.bfloat16, computes_in_bfloat16(device))
+        with super().optim_context(model), reduced, float32_outputs(head):
             yield

@@ -1,5 +1,6 @@
 """Draw those people more often whom a model is expected to get wrong."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from posescope.data.annotations import read_json
 from posescope.engine.predicted_errors import errors_by_matches, errors_by_strata
+from posescope.engine.seeding import CopyIndex
 from posescope.errors import InputError
 from posescope.evaluation.people import people_from_coco
 from posescope.models.losses.diagnosed_weights import headroom_weights, permuted
@@ -72,8 +74,12 @@ class ErrorTargetedSampler(DefaultSampler):
         self.weights: NDArray[np.float64] = weights if permute is None else permuted(weights, permute)
 
     def __iter__(self) -> Iterator[int]:
-        """Draw the rank's share of this epoch."""
-        drawn = drawn_copies(self.weights, np.random.default_rng([self.seed, self.epoch])).tolist()
+        """Draw the rank's share of this epoch; copies of a person know which one they are, on whatever rank."""
+        drawn: list[CopyIndex] = []
+        counts: Counter[int] = Counter()
+        for index in drawn_copies(self.weights, np.random.default_rng([self.seed, self.epoch])).tolist():
+            drawn.append(CopyIndex(index, counts[index]))
+            counts[index] += 1
         if self.round_up:
             drawn = (drawn * int(self.total_size / len(drawn) + 1))[: self.total_size]
         return iter(drawn[self.rank : self.total_size : self.world_size])

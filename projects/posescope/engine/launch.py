@@ -43,8 +43,18 @@ def adapt(cfg: Config) -> None:
         if isinstance(hook, dict) and name_of(hook.get('type')) in _REPLACED:
             hook['type'] = _REPLACED[name_of(hook['type'])]
     cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *({'type': name} for name in _ADDED)]
+    wrapper: Any = cfg.get('optim_wrapper') or {}
+    if name_of(wrapper.get('type')) == 'AmpOptimWrapper' and wrapper.get('dtype') == 'bfloat16':
+        _autocast(wrapper)  # MMPose's heads hand their maps to NumPy, which has no bfloat16
     if get_device() == 'cpu':
         _adapt_to_cpu(cfg)
+
+
+def _autocast(wrapper: dict[str, Any]) -> None:
+    """Let our wrapper stand in for the host's."""
+    for key in ('loss_scale', 'use_fsdp'):
+        wrapper.pop(key, None)
+    wrapper.update(type='mmpose.AutocastOptimWrapper', dtype='bfloat16')
 
 
 def _adapt_to_cpu(cfg: Config) -> None:
@@ -55,9 +65,7 @@ def _adapt_to_cpu(cfg: Config) -> None:
         if name_of(wrapper.get('type')) in ('AmpOptimWrapper', 'AutocastOptimWrapper'):
             print_log('this CPU has no instructions for bfloat16: mixed precision is float32 here', 'current')
     if name_of(wrapper.get('type')) == 'AmpOptimWrapper':
-        for key in ('loss_scale', 'use_fsdp'):
-            wrapper.pop(key, None)
-        wrapper.update(type='mmpose.AutocastOptimWrapper', dtype='bfloat16')
+        _autocast(wrapper)
     if cfg.get('launcher', 'none') != 'none':
         # mmengine's launchers choose a CUDA device without asking; they do nothing where a group exists already.
         if not torch.distributed.is_initialized():

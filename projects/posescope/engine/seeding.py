@@ -50,6 +50,18 @@ class SampleKey(int):
         return SampleKey, (int(self), self.entropy)
 
 
+class CopyIndex(int):
+    """An index that a sampler draws several times in an epoch, on this rank or others, and which of them this is."""
+
+    copy: int
+
+    def __new__(cls, index: int, copy: int) -> 'CopyIndex':
+        """Make one."""
+        made = super().__new__(cls, index)
+        made.copy = copy
+        return made
+
+
 class _Forwarding:
     """Passes every attribute that it does not hold itself on to ``inner``, reading and writing."""
 
@@ -158,7 +170,8 @@ class SeededSampler(_Forwarding):
             if passes != last:
                 last = passes
                 drawn.clear()
-            again = (drawn[int(index)],) if drawn[int(index)] else ()  # so do copies within a pass
+            copy = index.copy if isinstance(index, CopyIndex) else drawn[int(index)]
+            again = (copy,) if copy else ()  # so do copies within a pass
             drawn[int(index)] += 1
             if position >= start:
                 yield SampleKey(index, (self._seed or 0, epoch + passes, int(index), *again))

@@ -7,6 +7,7 @@ import numpy as np
 from mmengine.config import Config
 
 from posescope.engine.config_parts import dicts_in, name_of
+from posescope.errors import InputError
 from posescope.evaluation.diagnosis.skeleton import metainfo_of_dataset
 from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS
 from posescope.models.losses.joint_labels import COCO_FLIP_INDICES
@@ -32,6 +33,9 @@ def fill_skeleton(cfg: Config) -> None:
 
     Args:
         cfg: The config; it is changed.
+
+    Raises:
+        InputError: A part would take the sigmas of COCO's joints for 17 others, whose data set has none.
     """
     metainfo = next((found for name in _LOADERS if (found := _told((cfg.get(name) or {}).get('dataset')))), None)
     if metainfo is None:
@@ -45,8 +49,15 @@ def fill_skeleton(cfg: Config) -> None:
     for part in (cfg.get(name) for name in ('model', *_LOADERS)):
         for inner in dicts_in(part):
             for name in _FILLED.get(name_of(inner.get('type')), ()):
-                if name in known and inner.get(name) is None:
+                if inner.get(name) is not None:
+                    continue
+                if name in known:
                     inner[name] = known[name]
+                elif name == 'sigmas' and 'flip_indices' in known and len(known['flip_indices']) == len(COCO_SIGMAS):
+                    raise InputError(
+                        f"{name_of(inner['type'])}: the data set's skeleton has 17 joints that are not COCO's, and no "
+                        'sigmas: give sigmas=…, one for each joint'
+                    )
 
 
 def _told(dataset: Any) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ from posescope.evaluation.permutation import permutation_p
 from posescope.evaluation.same_people import check_same
 from posescope.evaluation.significance import detectable_delta, equality_p, holm
 
-__all__ = ['ALPHA', 'MARGIN', 'Comparison', 'compare_models', 'judge']
+__all__ = ['ALPHA', 'MARGIN', 'Comparison', 'compare_models', 'detectable_of', 'judge']
 
 MARGIN = 0.005
 """Smallest difference of an average precision that matters: half a point."""
@@ -85,6 +85,18 @@ class Comparison:
             p_equal=equality_p(self.delta, error, self.margin, df),
             detectable=detectable_delta(error, df),
         )
+
+
+def detectable_of(one: Comparison, together: int) -> float | None:
+    """Smallest true difference that a repetition finds with a probability of 80 %.
+
+    Args:
+        one: A comparison.
+        together: How many are corrected together, as in the first step of Holm's method.
+    """
+    if one.detectable is None or one.error is None or one.df is None:
+        return None
+    return detectable_delta(one.error, one.df, alpha=ALPHA / max(together, 1))
 
 
 def compare_models(

@@ -1,14 +1,16 @@
 """What a model costs: parameters, arithmetic, and time for one person."""
 
+import math
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+import torchvision  # noqa: F401  registers its operators
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
@@ -123,9 +125,28 @@ def multiply_adds(model: nn.Module, *inputs: Any, **options: Any) -> int:
         options: Its keyword arguments.
     """
     # Which fused kernels the counter knows depends on its version; it always knows the products that they stand for.
-    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.torchvision.deform_conv2d: _deformed})
+    with counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _encoder_layers_unfused():
         model(*inputs, **options)
     return int(counter.get_total_flops() // 2)
+
+
+def _deformed(
+    picture: Sequence[int], weight: Sequence[int], *args: Any, out_shape: Sequence[int], **kwargs: Any
+) -> int:
+    """Of a deformable convolution, without the interpolation: those of a convolution, as papers count it."""
+    return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+
+@contextmanager
+def _encoder_layers_unfused() -> Iterator[None]:
+    """While entered, PyTorch's own attention and encoder layers compute as they do in training."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 @contextmanager

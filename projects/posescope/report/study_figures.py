@@ -1,5 +1,6 @@
 """Figures of a study: quality against cost, learning curves, error budgets, calibration, and a forest plot."""
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,9 @@ _COSTS = {
     'multiply_adds': 'FLOPs (G multiply-adds)',
     'latency_1': 'one person, one thread (ms)',
     'latency_32': '32 people (ms)',
+    'inference': 'memory of inference (MB)',
     'memory': 'memory of the training (MB)',
+    'gpu_memory': 'GPU memory of the training (MB)',
     'training': 'training (min)',
     'energy': 'energy of the training (kJ)',
 }
@@ -118,7 +121,10 @@ def draw_costs(study: Mapping[str, Any], timing: Mapping[str, Any]) -> Figure | 
     figure.supylabel(f'{study["criterion"]} on {split}, 95 % interval', fontsize=9)
     entries = [panel.get_legend_handles_labels() for panel in figure.axes]
     unique = {label: handle for handles, labels in entries for handle, label in zip(handles, labels, strict=True)}
-    figure.legend(list(unique.values()), list(unique), loc='outside lower center', ncols=4, fontsize=8)
+    # An inch holds thirteen letters and a symbol, or so.
+    fitting = int(4.4 * columns * 13 / (max(map(len, unique)) + 6))
+    ncols = min(max(fitting, 1), 4)
+    figure.legend(list(unique.values()), list(unique), loc='outside lower center', ncols=ncols, fontsize=8)
     return figure
 
 
@@ -163,7 +169,8 @@ def _costs(study: Mapping[str, Any], timing: Mapping[str, Any], name: str) -> di
     for one in timing['models'].get(name, {}).get('latency', []):
         found[f'latency_{one["batch"]}'] = one['milliseconds']
     training = training_cost(timing, name)
-    found['memory'] = training.memory_mb
+    found['inference'] = timing['models'].get(name, {}).get('inference_memory_mb')
+    found['memory'], found['gpu_memory'] = training.memory_mb, training.gpu_memory_mb
     found['training'] = _scaled(training.seconds, 1 / 60)
     found['energy'] = _scaled(training.joules, 1e-3)
     return {kind: value for kind, value in found.items() if value is not None}
@@ -270,7 +277,8 @@ def draw_forest(study: Mapping[str, Any]) -> Figure | None:
     rows = [one for one in study['comparisons'] if one['delta_ap'] is not None]
     if not rows:
         return None
-    figure = Figure(figsize=(9, 1.5 + 0.4 * len(rows)), layout='constrained')
+    lines = sum(_plain(one['name']).count('\n') for one in rows)
+    figure = Figure(figsize=(9, 1.5 + 0.4 * len(rows) + 0.16 * lines), layout='constrained')
     panel = figure.subplots()
     for place, one in enumerate(rows):
         colour = _VERDICTS.get(one['verdict'], '#555555')
@@ -283,12 +291,17 @@ def draw_forest(study: Mapping[str, Any]) -> Figure | None:
             one['verdict'], (1.01, place), xycoords=('axes fraction', 'data'), va='center', fontsize=8, color=colour
         )
     panel.axvline(0, color='black', linewidth=0.8)
-    labels = [f'{one["name"]}\n{one["criterion"]} on {one["split"]}' for one in rows]
+    labels = [f'{_plain(one["name"])}\n{_plain(one["criterion"])} on {one["split"]}' for one in rows]
     panel.set_yticks(range(len(rows)), labels, fontsize=8)
     panel.set_ylim(len(rows) - 0.5, -0.5)
     panel.set_xlabel('difference with 95 % interval; grey: the margin within which models count as equal', fontsize=9)
     panel.spines[['top', 'right', 'left']].set_visible(False)
     return figure
+
+
+def _plain(text: str) -> str:
+    """A free text for a label: in lines, and without what Matplotlib reads as a formula."""
+    return textwrap.fill(text, 36).replace('$', r'\$')
 
 
 def _names(study: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from posescope.evaluation.average_precision import STATISTICS
 from posescope.evaluation.comparison import ALPHA
 from posescope.study.plan import RunPlan, Split, StudyPlan
 from posescope.study.record import STEPS
-from posescope.study.tested_data import START, same_file
+from posescope.study.tested_data import START, same_data
 
 __all__ = ['COMPARABLE', 'check', 'check_criterion', 'check_files', 'lacking']
 
@@ -122,7 +122,7 @@ def check_criterion(criterion: str, metrics: Iterable[str], where: str) -> None:
 
 
 def _check_name(name: str, where: str, spaces: bool) -> None:
-    if not (name.strip() if spaces else _NAME.fullmatch(name)):
+    if not isinstance(name, str) or not (name.strip() if spaces else _NAME.fullmatch(name)):
         raise InputError(f'{where}: name {name!r} is no file name; it takes letters, digits, and . _ + - within')
 
 
@@ -158,7 +158,7 @@ def _check_run(plan: StudyPlan, run: RunPlan, where: str) -> None:
     if START in repr(run.options) and run.start not in plan.runs:
         raise InputError(f'{where}: options of run {run.name} have {START}, but it starts from no run of the study')
     if run.finding is not None:
-        _check_finding(run, where)
+        _check_finding(plan, run, where)
 
 
 def _leaves(options: Mapping[str, Any], prefix: str = '') -> Iterator[str]:
@@ -192,16 +192,21 @@ def _check_start(plan: StudyPlan, run: RunPlan, where: str) -> None:
         raise InputError(f'{where}: run {run.name} has seed {missing[0]}, its start {run.start} has {list(seeds)}')
 
 
-def _check_finding(run: RunPlan, where: str) -> None:
-    """A finding is ``path#id``, and the file holds it."""
+def _check_finding(plan: StudyPlan, run: RunPlan, where: str) -> None:
+    """A finding is ``path#id``, the file holds it, and it was made on data that may be learnt from."""
     path, mark, identity = str(run.finding).rpartition('#')
     if not mark or not path or not identity:
         raise InputError(f'{where}: finding {run.finding} of run {run.name}: it takes findings.json#id')
     content = read_json(Path(path), f'findings of run {run.name}:')
     rows = content if isinstance(content, list) else []
-    known = [str(one['id']) for one in rows if isinstance(one, dict) and 'id' in one]
+    known = {str(one['id']): one for one in rows if isinstance(one, dict) and 'id' in one}
     if identity not in known:
         raise InputError(f'{where}: {path} holds no finding {identity} (nearest: {nearest(identity, known) or "none"})')
+    split = known[identity].get('split')
+    if split in _compared(plan) - {plan.choose_on} and split != plan.inner_split:
+        raise InputError(
+            f'{where}: finding {run.finding} of run {run.name} was made on {split}, on which runs are compared'
+        )
 
 
 def _check_comparisons(plan: StudyPlan, where: str) -> None:
@@ -242,12 +247,11 @@ def _check_choice(plan: StudyPlan, where: str) -> None:
         raise InputError(
             f'{where}: choose_on={plan.choose_on} is no split of the study, which has {", ".join(plan.splits)}'
         )
-    tested = {plan.compare_on, 'test', *(one.split for one in plan.comparisons)} & set(plan.splits)
     chosen = plan.splits[plan.choose_on].annotations
-    for name in sorted(tested):
-        same_file = name != plan.choose_on and chosen is not None and _same(chosen, plan.splits[name].annotations)
-        if name == plan.choose_on or same_file:
-            reason = f'has the annotations of {name}' if same_file else 'is the split that the comparisons are made on'
+    for name in sorted(_compared(plan)):
+        same = name != plan.choose_on and chosen is not None and _same(chosen, plan.splits[name].annotations)
+        if name == plan.choose_on or same:
+            reason = f'has annotations of {name}' if same else 'is the split that the comparisons are made on'
             raise InputError(
                 f'{where}: choose_on={plan.choose_on} {reason}; what is chosen there cannot be tested there: '
                 'choose on dev'
@@ -255,4 +259,9 @@ def _check_choice(plan: StudyPlan, where: str) -> None:
 
 
 def _same(one: str, other: str | None) -> bool:
-    return other is not None and same_file(one, other)
+    return other is not None and same_data(one, other)
+
+
+def _compared(plan: StudyPlan) -> set[str]:
+    """Splits that say how good a choice is."""
+    return {plan.compare_on, 'test', *(one.split for one in plan.comparisons)} & set(plan.splits)

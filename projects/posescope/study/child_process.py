@@ -1,12 +1,14 @@
 """Runs one program of a trial: its output goes to a log, and the system tells what it took."""
 
 import os
+import queue
 import re
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +50,16 @@ class Children:
 
     Args:
         metered: Whether energy is counted, which makes sense if one program runs at a time.
+        devices: What ``CUDA_VISIBLE_DEVICES`` says to the programs that run at one time, one for each; none leaves it
+            as it is.
     """
 
-    def __init__(self, metered: bool = True) -> None:
+    def __init__(self, metered: bool = True, devices: Sequence[str] = ()) -> None:
+        self._devices: queue.SimpleQueue[str] | None = None
+        if devices:
+            self._devices = queue.SimpleQueue()
+            for device in devices:
+                self._devices.put(device)
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._metered = metered
@@ -67,7 +76,7 @@ class Children:
         """
         meter = EnergyMeter() if self._metered else None
         start = time.perf_counter()
-        with log.open('ab') as file:
+        with self._device() as device, log.open('ab') as file:
             with self._lock:
                 if self.stopped:
                     return Outcome(-15, 0.0, 0.0, 0.0, None)
@@ -78,13 +87,25 @@ class Children:
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
-                    env=_environment(threads),
+                    env=_environment(threads, device),
                     pass_fds=keep_open,
                 )
                 self._running.add(process)
-            status, cpu_seconds, peak = self._wait(process)
+            status, cpu_seconds, peak = self._wait(process, meter)
         joules = None if meter is None else meter.joules()
         return Outcome(status, time.perf_counter() - start, cpu_seconds, peak, joules)
+
+    @contextmanager
+    def _device(self) -> Iterator[str | None]:
+        """What no other program computes on meanwhile; None where nothing is divided."""
+        if self._devices is None:
+            yield None
+            return
+        device = self._devices.get()
+        try:
+            yield device
+        finally:
+            self._devices.put(device)
 
     def stop(self) -> None:
         """Ask all of them to end, and let no other start; whoever waits for one sees it end."""
@@ -102,7 +123,7 @@ class Children:
         for process in self._running:
             os.kill(process.pid, number)  # it is there until it is waited for, which takes the lock
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> tuple[int, float, float]:
+    def _wait(self, process: subprocess.Popen[bytes], meter: EnergyMeter | None) -> tuple[int, float, float]:
         """Wait for a child; gives its exit status, CPU seconds and peak of memory in MiB.
 
         The peak in the child's resource usage starts at what its parent had when it was forked, so it is read from
@@ -111,6 +132,8 @@ class Children:
         peak, pause = 0.0, _PAUSE
         while True:
             peak = max(peak, _resident_peak(process.pid))
+            if meter is not None:
+                meter.look()
             with self._lock:
                 pid, status, usage = os.wait4(process.pid, os.WNOHANG)
                 if pid:
@@ -131,9 +154,9 @@ def _resident_peak(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def _environment(threads: int) -> Mapping[str, str]:
+def _environment(threads: int, device: str | None) -> Mapping[str, str]:
     counts = dict.fromkeys(('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'), str(threads))
-    return {**os.environ, **counts}
+    return {**os.environ, **counts, **({} if device is None else {'CUDA_VISIBLE_DEVICES': device})}
 
 
 def last_words(log: Path, status: int) -> str:

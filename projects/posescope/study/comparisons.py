@@ -8,10 +8,9 @@ from typing import Any
 
 from posescope.errors import InputError
 from posescope.evaluation.bootstrap import Progress
-from posescope.evaluation.comparison import ALPHA, Comparison, compare_models, judge
+from posescope.evaluation.comparison import Comparison, compare_models, detectable_of, judge
 from posescope.evaluation.matches_file import load_matches
 from posescope.evaluation.seeds import compare_resampled
-from posescope.evaluation.significance import detectable_delta
 from posescope.study.checks import COMPARABLE
 from posescope.study.kept_comparisons import kept_comparison
 from posescope.study.plan import ComparisonPlan, Split, StudyPlan
@@ -140,9 +139,6 @@ def row_of(one: ComparisonPlan, found: Comparison, together: int = 1) -> dict[st
         together: How many are corrected together, which a repetition would be as well.
     """
     seeds = found.seeds or (1, 1)
-    detectable = found.detectable
-    if detectable is not None and found.error is not None and found.df is not None:
-        detectable = detectable_delta(found.error, found.df, alpha=ALPHA / together)
     return {
         'name': one.name,
         'run': one.run,
@@ -156,7 +152,7 @@ def row_of(one: ComparisonPlan, found: Comparison, together: int = 1) -> dict[st
         'p_holm': found.p_holm,
         'p_equal_holm': found.p_equal_holm,
         'margin': found.margin,
-        'detectable': detectable,
+        'detectable': detectable_of(found, together),
         'images': found.units,
         'seeds': min(seeds),
         'seeds_run': seeds[0],

@@ -1,6 +1,7 @@
 """Costs of a study's models, each measured once, while nothing else of the study runs."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,13 @@ def measure_missing(
         config = path.with_suffix('.py')
         config.write_text(trial.config.after(trial.start_folder(folder)))
         log = path.with_suffix('.log')
-        unfinished = path.with_suffix('.part')
-        outcome = children.run(
-            [*commands.measure, str(config), '--out', str(unfinished), '--threads', str(threads)], log, threads
-        )
+        unfinished = path.with_suffix(f'.{os.getpid()}.part')  # another call may be at the same model
+        command = [*commands.measure, str(config), '--out', str(unfinished), '--threads', str(threads)]
+        try:
+            outcome = children.run(command, log, threads)
+        except BaseException:
+            children.stop()
+            raise
         if outcome.status == 0:
             unfinished.replace(path)
         elif outcome.status not in STOPPED and outcome.status >= 0:  # who was stopped says nothing of the model

@@ -1,9 +1,10 @@
 """Energy that processors and GPUs took, where the machine counts it."""
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import pynvml
+import torch
 
 __all__ = ['EnergyMeter']
 
@@ -11,38 +12,51 @@ _POWERCAP = Path('/sys/class/powercap')
 
 
 class EnergyMeter:
-    """Counts from construction on.
+    """Counts from construction on, if somebody looks at it every few minutes (:meth:`look`).
 
     Processors count in RAPL's files, one for each package (a package's count holds those of its cores and its memory
     controller; memory itself is a domain of its own). NVIDIA's GPUs count since they were switched on.
 
     Args:
         powercap: Folder of RAPL's domains.
-        gpus: Returns millijoules by GPU; None asks NVML, if its Python package is installed.
+        gpus: Returns millijoules by GPU, or None where there are some that do not tell; None asks NVML.
     """
 
-    def __init__(self, powercap: Path = _POWERCAP, gpus: Callable[[], list[int]] | None = None) -> None:
+    def __init__(self, powercap: Path = _POWERCAP, gpus: Callable[[], list[int] | None] | None = None) -> None:
         self._gpus = gpus or _nvml_counts
         self._domains = _domains(powercap)
-        self._packages_before = [_number(domain / 'energy_uj') for domain in self._domains]
+        self._ranges = [_number(domain / 'max_energy_range_uj') for domain in self._domains]
+        self._last = [_number(domain / 'energy_uj') for domain in self._domains]
+        self._microjoules: int | None = 0 if self._domains else None
         self._gpus_before = self._gpus()
 
+    def look(self) -> None:
+        """Count what processors took since the last look.
+
+        Their counters start again at 0 after a quarter of a megajoule or so, twenty minutes of a busy server. One look
+        in each such time tells how often.
+        """
+        now = [_number(domain / 'energy_uj') for domain in self._domains]
+        for before, after, whole in zip(self._last, now, self._ranges, strict=True):
+            if before is None or after is None or (after < before and whole is None):
+                self._microjoules = None
+            elif self._microjoules is not None:
+                self._microjoules += after - before + ((whole or 0) if after < before else 0)
+        self._last = now
+
     def joules(self) -> float | None:
-        """Energy since construction; None if the machine does not tell that of its processors."""
-        counts = [_number(domain / 'energy_uj') for domain in self._domains]
-        if not counts or None in counts or None in self._packages_before:
-            return None
-        total = 0.0
-        for domain, before, after in zip(self._domains, self._packages_before, counts, strict=True):
-            assert before is not None
-            assert after is not None
-            # The counter starts again at 0; how often it did so in between cannot be seen, so it is taken as once.
-            wrapped = (_number(domain / 'max_energy_range_uj') or 0) if after < before else 0
-            total += (after + wrapped - before) * 1e-6
+        """Energy since construction; None if the machine does not tell that of all its processors and GPUs."""
+        self.look()
         gpus = self._gpus()
-        if len(gpus) != len(self._gpus_before):
+        if (
+            self._microjoules is None
+            or gpus is None
+            or self._gpus_before is None
+            or len(gpus) != len(self._gpus_before)
+        ):
             return None
-        return total + sum(after - before for before, after in zip(self._gpus_before, gpus, strict=True)) * 1e-3
+        of_gpus = sum(after - before for before, after in zip(self._gpus_before, gpus, strict=True))
+        return self._microjoules * 1e-6 + of_gpus * 1e-3
 
 
 def _domains(powercap: Path) -> list[Path]:
@@ -65,14 +79,13 @@ def _number(path: Path) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _nvml_counts() -> list[int]:
-    try:
-        nvml: Any = importlib.import_module('pynvml')
-    except ImportError:
+def _nvml_counts() -> list[int] | None:
+    """Millijoules of all GPUs of the machine; None if there are some that do not tell."""
+    if not torch.cuda.device_count():
         return []
     try:
-        nvml.nvmlInit()
-        count = nvml.nvmlDeviceGetCount()
-        return [nvml.nvmlDeviceGetTotalEnergyConsumption(nvml.nvmlDeviceGetHandleByIndex(i)) for i in range(count)]
-    except nvml.NVMLError:
-        return []
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        return [pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) for handle in handles]
+    except pynvml.NVMLError:
+        return None

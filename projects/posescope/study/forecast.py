@@ -4,7 +4,6 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from posescope.study.plan import ComparisonPlan, StudyPlan
 from posescope.study.resampled_tests import ResampledTests
 from posescope.study.study_folder import StudyFolder
 from posescope.study.survey import Trial
-from posescope.study.training_steps import labelled_people, training_steps
+from posescope.study.training_steps import training_steps
 
 __all__ = ['Detectable', 'detectable', 'expected_seconds', 'noise_of_plan']
 
@@ -64,9 +63,8 @@ def expected_seconds(plan: StudyPlan, trials: Sequence[Trial], workers: int = 1)
 
 def _usual_seconds(trials: Sequence[Trial], finished: Sequence[Trial]) -> dict[str, float]:
     """What a seed of each run would take at the usual pace; the median where the number of steps is not known."""
-    counted = cache(labelled_people)
     steps = {
-        trial.run.name: training_steps(trial.config.content, counted)
+        trial.run.name: training_steps(trial.config.content)
         for trial in trials
         if trial.run.train and trial.config is not None
     }

@@ -10,7 +10,7 @@ import torch
 
 from posescope.version import __version__
 
-__all__ = ['available_cores', 'describe_host', 'describe_versions', 'threads_of']
+__all__ = ['available_cores', 'describe_host', 'describe_versions', 'devices_of', 'threads_of']
 
 _PACKAGES = ('torch', 'mmpose', 'mmengine', 'numpy', 'timm')
 
@@ -24,6 +24,16 @@ def threads_of(workers: int) -> int:
     """Threads for each of several workers: what OMP_NUM_THREADS says, else the cores divided."""
     given = os.environ.get('OMP_NUM_THREADS', '')
     return int(given) if given.isdecimal() and int(given) > 0 else max(1, available_cores() // workers)
+
+
+def devices_of(workers: int) -> list[str]:
+    """A GPU for each of several workers, as ``CUDA_VISIBLE_DEVICES`` names it; none where there are not several."""
+    count = torch.cuda.device_count()
+    if workers < 2 or count < 2:
+        return []
+    named = [name for name in os.environ.get('CUDA_VISIBLE_DEVICES', '').split(',') if name.strip()]
+    names = named[:count] if named else list(map(str, range(count)))
+    return [names[worker % len(names)] for worker in range(workers)]
 
 
 def describe_host(threads: int) -> dict[str, Any]:

@@ -20,7 +20,8 @@ _ARRAY = """\
 exec bash {jobs}/"$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" {jobs}/"$1")"
 """
 _README = """\
-{count} jobs of study {name}. On a SLURM cluster `bash {jobs}/submit.sh` queues all of them; elsewhere run the
+{count} jobs of study {name}. On a SLURM cluster `bash {jobs}/submit.sh` queues all of them,
+and hands its options on to sbatch (`--gres=gpu:1 --time=4:00:00`, say); elsewhere run the
 scripts of wave0.txt in any order on machines that see this folder, then those of wave1.txt, …. When they have ended,
 `{merge}` puts everything together and does what may still be missing.
 """
@@ -74,10 +75,10 @@ def _wave(plan: StudyPlan, trial: Trial) -> int:
 
 
 def _submission(jobs: str, waves: Sequence[Sequence[Path]]) -> str:
-    lines = ['#!/bin/bash', 'set -e']
+    lines = ['#!/bin/bash', "# bash submit.sh --gres=gpu:1 --time=4:00:00: options are sbatch's.", 'set -e']
     for number, scripts in enumerate(waves):
         # A trial whose start failed fails alone, so a wave begins whatever became of the one before.
         after = f' --dependency=afterany:$wave{number - 1}' if number else ''
         array = f'--array=0-{len(scripts) - 1}'
-        lines.append(f'wave{number}=$(sbatch --parsable {array}{after} {jobs}/array.sbatch wave{number}.txt)')
+        lines.append(f'wave{number}=$(sbatch --parsable "$@" {array}{after} {jobs}/array.sbatch wave{number}.txt)')
     return '\n'.join(lines) + '\n'

@@ -1,4 +1,4 @@
-"""How loss and validation went during a training, from the log that MMEngine writes."""
+"""How loss and validation went during a training, and what it took of a GPU, from the log that MMEngine writes."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ['LearningCurve', 'read_curve']
+__all__ = ['LearningCurve', 'gpu_memory_mb', 'read_curve']
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,16 @@ def read_curve(work_dir: Path, metric: str) -> LearningCurve:
         tuple(sorted(values)),
         tuple(values[step] for step in sorted(values)),
     )
+
+
+def gpu_memory_mb(work_dir: Path) -> float | None:
+    """The most that tensors took of a GPU, MiB, in a training that logged it; None where it computed on a CPU.
+
+    Args:
+        work_dir: Folder of the training.
+    """
+    logged = [row.get('memory') for path in work_dir.glob('*/vis_data/scalars.json') for row in _rows(path)]
+    return max((float(value) for value in logged if isinstance(value, int | float) and value > 0), default=None)
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

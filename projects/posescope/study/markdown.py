@@ -1,5 +1,6 @@
 """``study.md``: what a study found, to be read."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from posescope.study.training_cost import training_cost
 __all__ = ['markdown']
 
 _MISSING = '–'
+_PIPE = r'\|'
 
 
 def markdown(study: Mapping[str, Any], timing: Mapping[str, Any], figures: Sequence[str] = ()) -> str:
@@ -47,7 +49,9 @@ def _runs(study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     splits = list(dict.fromkeys(one['split'] for one in study['means']))
     metric = study['criterion'].removeprefix('coco/')
     head = ['run', 'seeds', *(f'{metric} on {split}' for split in splits), 'parameters (M)', 'FLOPs (G)']
-    head += ['1 person (ms)', '32 people (ms)', 'training (min)', 'memory (MB)', 'energy (kJ)']
+    costs = {name: _measured(timing, name) for name in names}
+    # What nobody knows of any run (of a GPU, of energy, of a training where there was none) needs no column.
+    measured = [what for what in next(iter(costs.values())) if any(cost[what] != _MISSING for cost in costs.values())]
     rows = []
     for name in names:
         means = {one['split']: one for one in study['means'] if one['name'] == name}
@@ -60,30 +64,35 @@ def _runs(study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
                 *(_with_interval(means[split]) for split in splits),
                 _number(cost.get('parameters'), 1e-6, 2),
                 _number(cost.get('multiply_adds'), 1e-9, 3),
-                *_measured(timing, name),
+                *(costs[name][what] for what in measured),
             ]
         )
-    return _table(head, rows)
+    return _table([*head, *measured], rows)
 
 
-def _measured(timing: Mapping[str, Any], name: str) -> list[str]:
-    latency = {one['batch']: one['milliseconds'] for one in timing['models'].get(name, {}).get('latency', [])}
+def _measured(timing: Mapping[str, Any], name: str) -> dict[str, str]:
+    """What a clock, the system and a meter said, by heading."""
+    model = timing['models'].get(name, {})
+    latency = {one['batch']: one['milliseconds'] for one in model.get('latency', [])}
     training = training_cost(timing, name)
-    return [
-        _number(latency.get(1), 1, 1),
-        _number(latency.get(32), 1, 0),
-        _number(training.seconds, 1 / 60, 1),
-        _number(training.memory_mb, 1, 0),
-        _number(training.joules, 1e-3, 1),
-    ]
+    return {
+        '1 person (ms)': _number(latency.get(1), 1, 1),
+        '32 people (ms)': _number(latency.get(32), 1, 0),
+        'memory (MB)': _number(model.get('inference_memory_mb'), 1, 0),
+        'training (min)': _number(training.seconds, 1 / 60, 1),
+        'training memory (MB)': _number(training.memory_mb, 1, 0),
+        'training GPU memory (MB)': _number(training.gpu_memory_mb, 1, 0),
+        'training energy (kJ)': _number(training.joules, 1e-3, 1),
+    }
 
 
 def _notes(study: Mapping[str, Any], timing: Mapping[str, Any]) -> list[str]:
     threads = {run['host'].get('threads') for run in timing['runs']} - {None}
-    processors = sorted({run['host'].get('processor', '') for run in timing['runs']} - {''})
-    batch = {
-        one['threads'] for model in timing['models'].values() for one in model.get('latency', []) if one['batch'] != 1
-    }
+    processors = sorted(
+        {run['host'][kind] for run in timing['runs'] for kind in ('gpu', 'processor') if run['host'].get(kind)}
+    )
+    measured = [model for model in timing['models'].values() if model.get('latency')]
+    batch = {one['threads'] for model in measured for one in model['latency'] if one['batch'] != 1}
     of_all = [
         'Intervals are 95 %: over seeds and images where there are several seeds, over images alone where there is '
         'one, and then they are of these weights. FLOPs: multiply-adds for one person.'
@@ -91,13 +100,14 @@ def _notes(study: Mapping[str, Any], timing: Mapping[str, Any]) -> list[str]:
     trained = any(run['trained'] for run in study['runs'])
     if trained:
         of_all.append(
-            'Training: number of steps times the median step, median over seeds. Memory: the largest resident set of a '
-            'training.'
+            'Training: number of steps times the median step, median over seeds. Training memory: the largest '
+            'resident set of one.'
         )
     if batch:
         of_all.append(
             f'One person is predicted on one thread, 32 people with a thread count of {_listed(batch)}, from crops to '
-            'joints.'
+            f'joints{_on(measured)}, with what the config does at test time (a mirrored picture doubles the time, not '
+            'the FLOPs). Memory: the largest resident set of that.'
         )
     if threads and trained:
         of_all.append(
@@ -160,11 +170,27 @@ def _choice(study: Mapping[str, Any]) -> str:
     best = study['chosen']
     split = best['split']
     others = [one for one in study['means'] if one['split'] == split and one['name'] != best['name']]
-    close = [one['name'] for one in others if None not in (one['high'], best['low']) and one['high'] > best['low']]
+    close = [one['name'] for one in others if _overlap(one, best)]
     text = f'Best {best["criterion"]} on {split}: **{best["name"]}**, {_with_interval(best)}.'
     if close:
         text += f' Its interval overlaps with that of {", ".join(close)}: the order of these is not settled.'
+    planned = Counter(run['name'] for run in study['runs'])
+    lacking = [one['name'] for one in others if one['seeds'] < planned[one['name']]]
+    if lacking:
+        text += f' Not considered, as a seed of theirs has no result: {", ".join(lacking)}.'
     return text
+
+
+def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if None in (one['low'], one['high'], other['low'], other['high']):
+        return False
+    return bool(one['low'] <= other['high'] and other['low'] <= one['high'])
+
+
+def _on(measured: Sequence[Mapping[str, Any]]) -> str:
+    """Where costs of models were measured."""
+    processors = sorted({model.get('host', {}).get('processor', '') for model in measured} - {''})
+    return f', on {" or ".join(processors)}' if processors else ''
 
 
 def _with_interval(one: Mapping[str, Any]) -> str:
@@ -187,5 +213,10 @@ def _caption(path: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f'| {" | ".join(head)} |', f'|{" --- |" * len(head)}']
-    return '\n'.join(lines + [f'| {" | ".join(cells)} |' for cells in rows])
+    lines = [_row(head), f'|{" --- |" * len(head)}', *map(_row, rows)]
+    return '\n'.join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    """Names are free texts, which may hold what would end a cell or a row."""
+    return f'| {" | ".join(" ".join(cell.split()).replace("|", _PIPE) for cell in cells)} |'

@@ -82,6 +82,7 @@ class TrialRecord:
         data: Split -> digest of its annotations and boxes, see :func:`posescope.study.tested_data.digest_of_data`.
         calibration: Kind of score -> slope, Brier score and ECE.
         training_seconds: Steps times the median step, which a checkpoint carries over every stop.
+        gpu_memory_mb: The most that tensors took of a GPU in the training, MiB; None without one.
         stages: Step -> what it took.
         host: Processor, cores, threads.
         versions: Of the software.
@@ -99,6 +100,7 @@ class TrialRecord:
     data: dict[str, str | None] = field(default_factory=dict)
     calibration: dict[str, dict[str, float | None]] | None = None
     training_seconds: float | None = None
+    gpu_memory_mb: float | None = None
     stages: dict[str, Stage] = field(default_factory=dict)
     host: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
@@ -136,6 +138,8 @@ def read_record(path: Path) -> TrialRecord | None:
     try:
         content['identity'] = Identity(**content['identity'])
         content['stages'] = {name: Stage(**stage) for name, stage in content['stages'].items()}
+        # Earlier records of this version have no gpu_memory_mb.
+        content.setdefault('gpu_memory_mb', None)
         return TrialRecord(**{one.name: content[one.name] for one in fields(TrialRecord)})
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f'{path} is damaged: {error}') from error

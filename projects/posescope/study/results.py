@@ -15,7 +15,7 @@ from posescope.study.record import WAITING
 from posescope.study.study_folder import StudyFolder
 from posescope.study.survey import Trial
 
-__all__ = ['study_content', 'timing_content', 'write_results']
+__all__ = ['study_content', 'timing_content', 'write_markdown', 'write_results']
 
 
 def study_content(
@@ -81,11 +81,14 @@ def _standing(one: Standing) -> dict[str, Any]:
 
 
 def _chosen(plan: StudyPlan, trials: Sequence[Trial], intervals: Intervals) -> dict[str, Any] | None:
-    """The best run by its mean on the split of the choice; None if nothing is chosen or has finished."""
+    """The best run by its mean on the split of the choice, of those whose seeds have all finished; None for none.
+
+    Which seed of a run diverges is no chance, so a mean over the others would flatter it.
+    """
     if plan.choose_on is None:
         return None
-    best = rank(plan, trials, intervals)[0]
-    return None if best.mean is None else {**_standing(best), 'criterion': plan.criterion}
+    complete = [one for one in rank(plan, trials, intervals) if one.seeds == len(plan.runs[one.name].seeds)]
+    return {**_standing(complete[0]), 'criterion': plan.criterion} if complete else None
 
 
 def _readable(value: Any) -> Any:
@@ -112,6 +115,7 @@ def timing_content(plan: StudyPlan, trials: Sequence[Trial], costs: Mapping[str,
             'name': trial.run.name,
             'seed': trial.seed,
             'training_seconds': trial.record.training_seconds,
+            'gpu_memory_mb': trial.record.gpu_memory_mb,
             'stages': {name: asdict(stage) for name, stage in trial.record.stages.items()},
             'host': trial.record.host,
             'versions': trial.record.versions,
@@ -123,9 +127,13 @@ def timing_content(plan: StudyPlan, trials: Sequence[Trial], costs: Mapping[str,
     return {'name': plan.name, 'runs': runs, 'models': models}
 
 
-def write_results(folder: StudyFolder, study: Mapping[str, Any], timing: Mapping[str, Any], markdown: str) -> None:
-    """Write the three files."""
+def write_results(folder: StudyFolder, study: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
+    """Write both files; before anything is drawn, which could fail."""
     folder.root.mkdir(parents=True, exist_ok=True)
     for name, content in (('study.json', study), ('timing.json', timing)):
         atomic_write(folder.root / name, (json.dumps(content, indent=1, allow_nan=False) + '\n').encode())
-    atomic_write(folder.root / 'study.md', markdown.encode())
+
+
+def write_markdown(folder: StudyFolder, text: str) -> None:
+    """Write ``study.md``."""
+    atomic_write(folder.root / 'study.md', text.encode())

@@ -58,6 +58,8 @@ def resolve(plan: StudyPlan, run: RunPlan) -> dict[int, TrialConfig]:
     cfg = load_config(run.config)
     for options, what in ((plan.budget, 'budget'), (run.options, 'options')):
         for key in options:
+            if not isinstance(key, str):
+                raise InputError(f'{what} of config {run.config}: {key!r} is no name of a setting')
             first = key.partition('.')[0]
             if first not in cfg and first not in _OF_RUNNER:
                 raise InputError(f'{what} {key}: config {run.config} has no {first} (nearest: {nearest(first, cfg)})')
@@ -67,6 +69,7 @@ def resolve(plan: StudyPlan, run: RunPlan) -> dict[int, TrialConfig]:
             raise InputError(f'{what} of config {run.config}: {" ".join(str(error).split())}') from error
     content = _plain(cfg.to_dict())
     content.pop('work_dir', None)  # where something is written changes nothing
+    _check_plain(content, run)
     refuse_reading_tests(plan, content, run)
     return {seed: _with_seed(content, run, seed) for seed in run.seeds}
 
@@ -74,7 +77,6 @@ def resolve(plan: StudyPlan, run: RunPlan) -> dict[int, TrialConfig]:
 def _with_seed(content: dict[str, Any], run: RunPlan, seed: int) -> TrialConfig:
     content = {**content, 'randomness': {**(content.get('randomness') or {}), 'seed': seed}}
     text = _text(content)
-    _check_text(text, run)
     return TrialConfig(content, text, hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -101,13 +103,22 @@ def _plain(value: Any) -> Any:
     return f'{value.__module__}.{value.__qualname__}' if isinstance(value, type) else value
 
 
-def _check_text(text: str, run: RunPlan) -> None:
-    """The text has to say what it was made from."""
+def _check_plain(value: Any, run: RunPlan, key: str = '') -> None:
+    """Refuse what a file in Python cannot say without imports; functions and numbers that are not finite, say."""
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            _check_plain(one, run, f'{key}.{name}'.removeprefix('.'))
+        return
+    if isinstance(value, list | tuple):
+        for place, one in enumerate(value):
+            _check_plain(one, run, f'{key}.{place}')
+        return
     try:
-        for statement in ast.parse(text).body:
-            ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+        ast.literal_eval(repr(value))
     except (SyntaxError, ValueError) as error:
-        raise InputError(f'config {run.config} holds what has no plain text: {error}') from error
+        kind = type(value).__name__
+        shown = f'the number {value}' if isinstance(value, float) else f'a {kind}'
+        raise InputError(f'config {run.config} holds what has no plain text: {key} is {shown}') from error
 
 
 def first_difference(old: Any, new: Any, path: str = '') -> str:

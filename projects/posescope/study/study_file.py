@@ -166,6 +166,8 @@ def _seeds(given: Mapping[str, Any], study: Mapping[str, Any]) -> Any:
 
 def _tuple_of(values: Any, fits: Callable[[Any], bool], what: str, where: str) -> tuple[Any, ...]:
     """Return values as a tuple, all of which fit and none of which stands twice."""
+    if not isinstance(values, list | tuple):
+        raise InputError(f'{where}: it takes a list of {what}, not {values!r}')
     if not all(fits(value) for value in values) or len(set(values)) < len(values):
         raise InputError(f'{where}: it takes different {what}, not {list(values)!r}')
     return tuple(values)

@@ -149,8 +149,8 @@ def refuse_changed(plan: StudyPlan, folder: StudyFolder, trials: Sequence[Trial]
         if record is None or trial.identity is None or trial.config is None:
             continue
         if record.identity != trial.identity:
-            if record.status == FAILED:
-                continue  # it begins anew
+            if record.status == FAILED and not record.done:
+                continue  # it begins anew, and nothing is lost
             verb = 'finished' if record.status == FINISHED else 'begun'
             raise InputError(
                 f'run {trial.label} was {verb} with {_change(trial, folder)}; --redo {trial.run.name} runs it again'
@@ -179,7 +179,7 @@ def _change(trial: Trial, folder: StudyFolder) -> str:
 
 
 def with_followers(plan: StudyPlan, names: Sequence[str]) -> list[str]:
-    """Runs that have to be run again if some are: these, and all that start from them.
+    """Runs that have to be run again if some are: these, and all that start from them; each after its start.
 
     Args:
         plan: The study.
@@ -195,12 +195,30 @@ def with_followers(plan: StudyPlan, names: Sequence[str]) -> list[str]:
     while True:
         more = {run.name for run in plan.runs.values() if run.start in found} - found
         if not more:
-            return [name for name in plan.runs if name in found]
+            return sorted(found, key=lambda name: (_depth(plan, name), list(plan.runs).index(name)))
         found |= more
 
 
+def _depth(plan: StudyPlan, name: str) -> int:
+    """How many runs of the study come before a run."""
+    start = plan.runs[name].start
+    return 1 + _depth(plan, start) if start in plan.runs else 0
+
+
 def remove(folder: StudyFolder, names: Sequence[str]) -> None:
-    """Remove what runs left, so that they run again."""
+    """Remove what runs left, so that they run again.
+
+    All records go before anything else does, those of followers before those of what they start from: a kill in the
+    middle leaves no trial that counts as finished although its start is another.
+
+    Args:
+        folder: Of the study.
+        names: Of the runs, each after what it starts from.
+    """
+    for name in reversed(names):
+        for path in sorted(folder.run(name).glob('seed*')):
+            with trial_lock(path):
+                (path / 'record.json').unlink(missing_ok=True)
     for name in names:
         for path in sorted(folder.run(name).glob('seed*')):
             with trial_lock(path):

@@ -1,16 +1,18 @@
 """What runs are tested on: which files, whether they are others than before, and that nothing else reads them."""
 
+import functools
 import hashlib
+import posixpath
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from posescope.data.annotations import annotation_files
+from posescope.data.annotations import annotation_files, read_json
 from posescope.errors import InputError
 from posescope.study.plan import RunPlan, Split, StudyPlan
 
-__all__ = ['START', 'digest_of_data', 'digest_of_file', 'refuse_reading_tests', 'same_file']
+__all__ = ['START', 'digest_of_data', 'digest_of_file', 'refuse_reading_tests', 'same_data']
 
 START = '{start}'
 """What stands in options for the folder of the trial that a trial starts from."""
@@ -27,14 +29,34 @@ def digest_of_file(path: Path) -> str | None:
     return found.hexdigest()
 
 
-def same_file(one: str, other: str) -> bool:
-    """Whether two paths lead to one file, or to two with the same content."""
+def same_data(one: str, other: str) -> bool:
+    """Whether two annotation files are one, or show somebody in common: the same joints in a picture of that name."""
     first, second = Path(one), Path(other)
     if first.resolve() == second.resolve():
         return True
-    if not (first.is_file() and second.is_file()) or first.stat().st_size != second.stat().st_size:
+    if not (first.is_file() and second.is_file()):
         return False
-    return digest_of_file(first) == digest_of_file(second)
+    if first.stat().st_size == second.stat().st_size and digest_of_file(first) == digest_of_file(second):
+        return True
+    return not _people(str(first), first.stat().st_mtime_ns).isdisjoint(_people(str(second), second.stat().st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=16)
+def _people(path: str, changed: int) -> frozenset[int]:
+    """Hashes of a COCO file's labelled people with the names of their pictures; none of a file of another kind.
+
+    Args:
+        path: The file.
+        changed: When; another time is another file.
+    """
+    try:
+        content = read_json(Path(path), 'annotations')
+        names = {image['id']: posixpath.basename(image['file_name']) for image in content['images']}
+        return frozenset(
+            hash((names[one['image_id']], *one['keypoints'])) for one in content['annotations'] if any(one['keypoints'])
+        )
+    except (InputError, KeyError, TypeError):
+        return frozenset()
 
 
 def digest_of_data(split: Split, content: Mapping[str, Any]) -> str | None:
@@ -84,18 +106,20 @@ def refuse_reading_tests(plan: StudyPlan, content: Mapping[str, Any], run: RunPl
         chosen = _annotations(plan.splits[plan.choose_on], content)
         for name in _compared(plan) - {plan.choose_on}:
             for path in _annotations(plan.splits[name], content):
-                if any(same_file(path, one) for one in chosen):
+                if any(same_data(path, one) for one in chosen):
                     raise InputError(
                         f'config {run.config}: split {plan.choose_on}, which chooses, and split {name}, which is '
                         f'compared on, are the same data: {path}'
                     )
-    if len(plan.splits) > 1:
-        found = re.search(re.escape(START) + r'/([^/\'"]+)', repr(content))
-        if found and found[1] in _compared(plan) - {plan.choose_on}:
-            raise InputError(
-                f'config {run.config} or its options read {START}/{found[1]}: what was found on {found[1]} cannot be '
-                f'learnt from; take {START}/{plan.inner_split}'
-            )
+    if plan.test_split is not None:
+        for path in re.findall(re.escape(START) + r'/+([^\'"{]+)', repr(content)):
+            name = posixpath.normpath(path).split('/')[0]
+            if name in _compared(plan) - {plan.choose_on}:
+                inner = f'; take {START}/{plan.inner_split}' if plan.inner_split != name else ''
+                raise InputError(
+                    f'config {run.config} or its options read {START}/{name}: what was found on {name} cannot be '
+                    f'learnt from{inner}'
+                )
 
 
 def _compared(plan: StudyPlan) -> set[str]:
@@ -109,7 +133,7 @@ def _refuse_training(plan: StudyPlan, content: Mapping[str, Any], run: RunPlan) 
         read = annotation_files(content.get(f'{phase}_dataloader'))
         for split in splits:
             for path in _annotations(split, content):
-                if any(same_file(path, one) for one in read):
+                if any(same_data(path, one) for one in read):
                     cure = ' (validate=False skips validation)' if phase == 'val' else ''
                     raise InputError(
                         f'{phase}_dataloader of config {run.config} reads split {split.name}: {path}{cure}'

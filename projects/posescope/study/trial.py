@@ -14,6 +14,7 @@ from posescope.errors import InputError
 from posescope.study.child_process import STOPPED, Children, Outcome, last_words
 from posescope.study.commands import Commands
 from posescope.study.host import describe_host, describe_versions
+from posescope.study.learning_curves import gpu_memory_mb
 from posescope.study.plan import Split
 from posescope.study.record import (
     CALIBRATE,
@@ -30,7 +31,7 @@ from posescope.study.record import (
 )
 from posescope.study.run_config import TrialConfig
 from posescope.study.step_times import training_seconds
-from posescope.study.study_folder import clear_trial, trial_lock
+from posescope.study.study_folder import TrialStoppedError, clear_trial, trial_lock
 from posescope.study.tested_data import digest_of_data
 
 __all__ = ['TrialStoppedError', 'TrialTask', 'run_trial', 'steps_of']
@@ -89,12 +90,16 @@ def steps_of(train: bool, splits: Sequence[str], interpret: bool, calibrate: boo
     return [name for name, wanted in known if wanted]
 
 
-class TrialStoppedError(Exception):
-    """Somebody stopped a program of the trial; the next call goes on where it was."""
-
-
 class _StepFailedError(Exception):
-    """A program of the trial failed; the message says why, in one line."""
+    """A program of the trial failed; the message says why, in one line.
+
+    Attributes:
+        killed: Whether a signal ended it, which says nothing of what it was doing.
+    """
+
+    def __init__(self, reason: str, killed: bool = False) -> None:
+        super().__init__(reason)
+        self.killed = killed
 
 
 def run_trial(task: TrialTask, children: Children, waiting: Callable[[], None] | None = None) -> TrialRecord:
@@ -114,16 +119,17 @@ def run_trial(task: TrialTask, children: Children, waiting: Callable[[], None] |
     Raises:
         TrialStoppedError: Somebody stopped a program, or all of them.
     """
-    with trial_lock(task.folder, waiting) as lock:
+    with trial_lock(task.folder, waiting, lambda: children.stopped) as lock:
         record = read_record(task.folder / 'record.json')
         if record is not None and record.identity != task.identity:
-            if record.status != FAILED:
+            if record.status != FAILED or record.done:
                 raise InputError(
                     f'run {task.name} seed {task.seed} was {record.status} meanwhile with another config or start, by '
                     'a study that says something else'
                 )
-            clear_trial(task.folder)
             record = None
+        if record is None:
+            clear_trial(task.folder)  # of another config, or what a kill left of one
         if record is not None and record.complete(task.steps):
             return record
         work = _Work(task, record or TrialRecord(task.name, task.seed, task.config_path, task.identity), children, lock)
@@ -198,6 +204,7 @@ class _Work:
             )
         self._record.checkpoint = str(checkpoint.resolve().relative_to(self._folder.resolve()))
         self._record.training_seconds = training_seconds(checkpoint)
+        self._record.gpu_memory_mb = gpu_memory_mb(work_dir)
 
     def _test(self, split: Split) -> None:
         work_dir = self._folder / split.name
@@ -242,8 +249,10 @@ class _Work:
         split = next(one for one in task.splits if one.name == task.calibrate_on)
         own = annotation_files(task.config.content.get('test_dataloader'))
         annotations = split.annotations or (own[0] if len(own) == 1 else None)
-        if annotations is None or not self._dump.is_file():
+        if annotations is None:
             return
+        if not self._dump.is_file():  # tested before anybody asked for calibration
+            self._run(CALIBRATE, [*self._test_command(split), '--dump', str(self._dump)])
         out = self._folder / split.name
         command = [
             *task.commands.calibrate,
@@ -257,7 +266,9 @@ class _Work:
         try:
             self._run(CALIBRATE, command)
             self._record.calibration = _summary(read_json(out / 'calibration.json', 'calibration'))
-        except _StepFailedError:
+        except _StepFailedError as error:
+            if error.killed:  # the next call tries again
+                raise
             self._record.calibration = None
 
     @property
@@ -274,7 +285,7 @@ class _Work:
         if self._children.stopped or outcome.status in STOPPED:
             raise TrialStoppedError
         if outcome.status != 0:
-            raise _StepFailedError(f'{step}: {last_words(log, outcome.status)}')
+            raise _StepFailedError(f'{step}: {last_words(log, outcome.status)}', killed=outcome.status < 0)
 
 
 def _add(stage: Stage, outcome: Outcome) -> None:

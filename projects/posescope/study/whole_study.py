@@ -17,8 +17,8 @@ from posescope.study.jobs import emit_jobs
 from posescope.study.markdown import markdown
 from posescope.study.plan import StudyPlan
 from posescope.study.progress import Report, carry_out
-from posescope.study.record import FAILED
-from posescope.study.results import study_content, timing_content, write_results
+from posescope.study.record import FAILED, TRAIN
+from posescope.study.results import study_content, timing_content, write_markdown, write_results
 from posescope.study.scene_intervals import SceneIntervals
 from posescope.study.study_folder import StudyFolder
 from posescope.study.survey import Trial, refuse_changed, remove, survey, with_followers
@@ -70,6 +70,8 @@ class Study:
         """
         for trial in self.unfinished:
             start = trial.run.start
+            if trial.record is not None and TRAIN in trial.record.done:
+                continue
             if start is not None and trial.start is None and '://' not in start and not Path(start).is_file():
                 hint = f' ({trial.run.note})' if trial.run.note else ''
                 raise InputError(f'start {start} of run {trial.run.name} does not exist{hint}')
@@ -100,17 +102,21 @@ class Study:
             report: Called with each trial that came to an end.
 
         Raises:
-            InputError: The first test does not report the criterion.
+            InputError: No kind of evaluation reports the criterion; known after the first test of each.
         """
         known: set[str] = set()
+        chosen = self.trials if trials is None else trials
+        # Runs that are evaluated in other ways may report other metrics.
+        waited_for = {_evaluators(trial) for trial in chosen if not trial.finished(self.plan)}
 
         def look(trial: Trial) -> None:
             report(trial)
-            if not known and trial.record is not None:
+            if trial.record is not None and trial.record.metrics:
                 known.update(itertools.chain.from_iterable(trial.record.metrics.values()))
-                check_criterion(self.plan.criterion, known, self.plan.name)
+                waited_for.discard(_evaluators(trial))
+                if not waited_for:
+                    check_criterion(self.plan.criterion, known, self.plan.name)
 
-        chosen = self.trials if trials is None else trials
         carry_out(self.plan, self.folder, chosen, engine, self.commands, look)
 
     def emit_jobs(self, study: str) -> list[Path]:
@@ -153,5 +159,12 @@ class Study:
         comparisons = compare_all(self.plan, self.folder, self.trials, show)
         study = study_content(self.plan, self.trials, comparisons, costs, SceneIntervals(self.plan, self.folder))
         timing = timing_content(self.plan, self.trials, costs)
-        write_results(self.folder, study, timing, markdown(study, timing, draw(study, timing)))
+        write_results(self.folder, study, timing)
+        write_markdown(self.folder, markdown(study, timing, draw(study, timing)))
         return study
+
+
+def _evaluators(trial: Trial) -> str:
+    """The kinds of metrics that a trial's test computes."""
+    given = trial.config.content.get('test_evaluator') if trial.config is not None else None
+    return ' '.join(str(one.get('type')) for one in (given if isinstance(given, list | tuple) else [given or {}]))

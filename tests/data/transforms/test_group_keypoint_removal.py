@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -212,3 +213,13 @@ def test_it_says_where_it_has_to_stand_and_whose_joints_it_needs(matrix):
     fewer['transformed_keypoints'], fewer['keypoints_visible'] = PLACES[None, :5], np.ones((1, 5))
     with pytest.raises(InputError, match='is of 17 joints, and the data set has 5'):
         transform(fewer)
+
+
+def test_bones_are_those_of_the_data_set_that_the_pipeline_belongs_to():
+    """Converted joints still come with the skeleton of where they came from."""
+    given = {**sample(), 'skeleton_links': [(20, 24)]}
+    given['dataset'] = SimpleNamespace(metainfo={'skeleton_links': LINKS})
+    transform = GroupKeypointRemoval(count=2, where='anywhere')
+    hidden = transform.hidden(given, generator())
+    assert np.array_equal(hidden, transform.hidden(sample(), generator()))
+    assert hidden.any()

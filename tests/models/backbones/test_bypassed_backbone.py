@@ -91,3 +91,34 @@ def test_parts_that_enlarge_a_map_are_refused():
     network = {'type': 'MoveNetBackbone', 'widen_factor': 0.35}
     with pytest.raises(InputError, match='does not map one tensor to one tensor'):
         MODELS.build({'type': 'BypassedBackbone', 'backbone': network, 'stages': ['fpn'], 'input_size': (64, 64)})
+
+
+SWIN = {
+    'type': 'SwinTransformer', 'embed_dims': 8, 'depths': (2, 2, 1, 1), 'num_heads': (1, 2, 4, 8), 'window_size': 4,
+}  # fmt: skip
+
+
+@torch.no_grad()
+def test_blocks_that_are_told_the_size_are_passed_by():
+    whole = MODELS.build(SWIN)
+    whole.eval()
+    found = bypassed(SWIN, ['stages.1.blocks.1'], whole)
+    picture = torch.randn(1, 3, 64, 48, generator=torch.Generator().manual_seed(1))
+    whole.stages[1].blocks[1].forward = lambda x, hw_shape: x
+    for one, other in zip(found(picture), whole(picture), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_picture_on_which_the_network_does_not_run_is_named():
+    deep = {'type': 'HourglassNet', 'downsample_times': 4, 'num_stacks': 1, 'stage_channels': (8,) * 5}
+    deep |= {'stage_blocks': (1,) * 5, 'feat_channel': 8}
+    config = {
+        'type': 'BypassedBackbone',
+        'backbone': deep,
+        'stages': ['hourglass_modules.0.low2'],
+        'input_size': (36, 44),
+    }
+    with pytest.raises(
+        InputError, match=r'HourglassNet does not run on a picture of 36 × 44 pixels .*give it input_size='
+    ):
+        MODELS.build(config)

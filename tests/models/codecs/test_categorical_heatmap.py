@@ -123,3 +123,14 @@ def test_another_number_of_joints_is_refused():
         codec.encode(np.full((1, 21, 2), 50.0, np.float32))
     with pytest.raises(InputError, match='there are 16'):
         codec.decode(np.full((16, 32, 24), 1 / 768, np.float32))
+
+
+def test_decodes_alike_while_something_trains_in_reduced_precision():
+    codec = build(sigmas=[0.05, 0.07])
+    maps = torch.rand(2, 2, CELLS[0] * CELLS[1], generator=torch.Generator().manual_seed(0))
+    maps = (8 * maps).softmax(-1).view(2, 2, *CELLS[::-1])
+    expected = codec.batch_decode(maps)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = codec.batch_decode(maps)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from posescope.errors import InputError
-from tests.models.heads.small_heads import CATEGORICAL, HEATMAP, build, features, people
+from tests.models.heads.small_heads import CATEGORICAL, CODEC, HEATMAP, MSE, build, features, people
 
 STAGES = (features(4, 24, 16, seed=1), features(6, 6, 4, seed=2))
 
@@ -56,3 +56,16 @@ def test_bad_input():
         supervised(HEATMAP, loss_weight=(1.0, 1.0, 1.0))
     with pytest.raises(InputError, match=r'supervises 2 stages and gets 1 maps in all: .*StageKeepingNeck'):
         supervised(HEATMAP).loss((features(),), people(HEATMAP['decoder']))
+
+
+def test_a_head_with_a_loss_for_each_of_its_stages() -> None:
+    """CPM compares each; a tap is compared as the last of them."""
+    cpm = {
+        'type': 'CPMHead', 'in_channels': 5, 'out_channels': 3, 'num_stages': 1, 'deconv_out_channels': None,
+        'final_layer': {'kernel_size': 1}, 'loss': [MSE], 'decoder': CODEC,
+    }  # fmt: skip
+    head, x = build({'type': 'DeepSupervisionHead', 'in_channels': (5,), 'pose_head': cpm}), features()
+    samples = people(CODEC)
+    head.taps[0].load_state_dict(head.pose_head.multi_final_layers[0].state_dict())
+    losses = head.loss((x, x), samples)
+    torch.testing.assert_close(losses['loss_tap0'], 0.3 * losses['loss_kpt'])

@@ -5,10 +5,11 @@ import torch
 from mmengine.runner.checkpoint import load_state_dict
 from mmpose.registry import MODELS
 
+from posescope.errors import InputError
 from posescope.evaluation.diagnosis.skeleton import skeleton_of_file
 from posescope.explain.pose_function import PoseFunction
 from posescope.models.heads.wrapped_head import maps_computed_by
-from tests.models.heads.small_heads import CATEGORICAL, HEATMAP, build, features
+from tests.models.heads.small_heads import CATEGORICAL, CODEC, HEATMAP, MSE, build, features
 
 CALIBRATED = {'type': 'CalibratedHead', 'in_channels': 5, 'hidden_channels': 4}
 SUPERVISED = {'type': 'DeepSupervisionHead', 'in_channels': ()}
@@ -64,3 +65,35 @@ def test_explained_as_the_head_inside(inner):
     one, other = plain.decode(plain(crops)), around.decode(around(crops))
     assert torch.equal(one.places, other.places)
     assert torch.equal(one.scores, other.scores)
+
+
+SIMCC = {
+    'type': 'SimCCHead', 'in_channels': 5, 'out_channels': 3, 'input_size': (32, 48), 'in_featuremap_size': (8, 12),
+    'deconv_out_channels': None, 'decoder': {'type': 'SimCCLabel', 'input_size': (32, 48)},
+}  # fmt: skip
+COMBINED = {
+    **HEATMAP, 'out_channels': 9, 'loss': {'type': 'CombinedTargetMSELoss', 'use_target_weight': True},
+    'decoder': {'type': 'UDPHeatmap', 'input_size': (32, 48), 'heatmap_size': (8, 12), 'heatmap_type': 'combined'},
+}  # fmt: skip
+REGRESSION = {
+    'type': 'RegressionHead',
+    'in_channels': 5,
+    'num_joints': 3,
+    'decoder': {'type': 'RegressionLabel', 'input_size': (32, 48)},
+}
+MSPN = {
+    'type': 'MSPNHead', 'out_shape': (12, 8), 'unit_channels': 4, 'out_channels': 3, 'num_stages': 1, 'num_units': 2,
+    'loss': [MSE] * 2, 'level_indices': [0, 1], 'decoder': CODEC,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('inner', [SIMCC, COMBINED, REGRESSION, MSPN, {**HEATMAP, 'decoder': None}])
+@pytest.mark.parametrize(
+    'around', [{'type': 'CalibratedHead', 'in_channels': 5}, {'type': 'DeepSupervisionHead', 'in_channels': (4,)}]
+)
+def test_heads_without_one_map_a_joint_are_refused(around: dict, inner: dict) -> None:
+    if inner is COMBINED and around['type'] == 'DeepSupervisionHead':
+        build({**around, 'pose_head': inner})
+        return
+    with pytest.raises(InputError, match=f'{around["type"]} around {inner["type"]} with .*one heatmap a joint'):
+        build({**around, 'pose_head': inner})

@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmpose.registry import MODELS
 
+from posescope.errors import InputError
 from posescope.evaluation.oks import ks
 
 
@@ -75,3 +76,10 @@ def test_descent_leads_to_the_label(batch):
     best = logits.flatten(2).argmax(2)
     found = torch.stack([best % 5, best // 5], -1)
     assert ((found - places).abs().amax(-1)[weights > 0] <= 0.5 + 1e-6).all()
+
+
+@pytest.mark.parametrize('kind', ['ExpectedOKSLoss', 'CategoricalHeatmapLoss'])
+def test_labels_of_another_head_are_refused(kind):
+    loss = MODELS.build({'type': kind, **({'sigma': 0.6} if kind == 'CategoricalHeatmapLoss' else {})})
+    with pytest.raises(InputError, match=f"{kind} is a loss of type='CategoricalHeatmapHead'"):
+        loss(torch.rand(2, 3, 4, 5), torch.rand(2, 3, 4, 5), torch.ones(2, 3))

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from mmengine.model import ExponentialMovingAverage
 from mmpose.registry import MODELS
+from torch import nn
 
 from posescope.errors import InputError
 from posescope.models.losses.diagnosed_weights import headroom_weights, permuted, read_headroom
@@ -118,3 +120,38 @@ def test_weights_of_coordinates_have_an_axis_more(inner):
 def test_a_loss_that_reads_no_weights_is_refused():
     with pytest.raises(InputError, match=r'JointWeightedLoss around KeypointMSELoss\(use_target_weight=False\)'):
         MODELS.build({'type': 'JointWeightedLoss', 'loss': {**MSE, 'use_target_weight': False}, 'weights': [1.0]})
+
+
+@pytest.mark.parametrize('buffers', [False, True])
+def test_averaged_weights_do_not_mind_when_the_file_is_read(diagnosis, buffers):
+    """A hook copies the model before the first step, and every buffer of it after each."""
+    model = nn.Sequential(
+        nn.Linear(2, 2), MODELS.build({'type': 'JointWeightedLoss', 'loss': MSE, 'diagnosis': diagnosis})
+    )
+    averaged = ExponentialMovingAverage(model, update_buffers=buffers)
+    model[1](*batch())
+    averaged.update_parameters(model)
+    for one, other in zip(averaged.module.state_dict().values(), model.state_dict().values(), strict=True):
+        one.data, other.data = other.data, one.data.view_as(other)
+
+
+def test_weights_of_the_loss_alone_fit():
+    rle = {'type': 'RLELoss', 'use_target_weight': True}
+    plain = MODELS.build(rle)
+    around = [
+        {'type': 'JointWeightedLoss', 'loss': rle},
+        {'type': 'SumOfLosses', 'losses': [rle, MSE]},
+        {'type': 'JointWeightedLoss', 'loss': {'type': 'SumOfLosses', 'losses': [rle]}},
+    ]
+    for config in around:
+        loss = MODELS.build(config)
+        assert not all(torch.equal(*pair) for pair in zip(loss.parameters(), plain.parameters(), strict=True))
+        loss.load_state_dict(plain.state_dict())
+        assert all(torch.equal(*pair) for pair in zip(loss.parameters(), plain.parameters(), strict=True))
+        loss.load_state_dict(loss.state_dict())
+
+
+def test_a_part_of_a_sum_that_reads_no_weights_is_refused():
+    inner = {'type': 'SumOfLosses', 'losses': [MSE, {'type': 'KeypointMSELoss'}]}
+    with pytest.raises(InputError, match=r'KeypointMSELoss\(use_target_weight=False\)'):
+        MODELS.build({'type': 'JointWeightedLoss', 'loss': inner})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from posescope.data.body_regions import body_mask, disc_mask, scattered_discs
 from posescope.data.dependency_file import Dependency, read_dependency
 from posescope.data.picture_fills import FILLS, filling
-from posescope.data.sample_joints import area_of, joint_names_of, labelled_joints, sample_generator
+from posescope.data.sample_joints import area_of, joint_names_of, labelled_joints, links_of, sample_generator
 from posescope.errors import InputError, nearest
 
 __all__ = ['GroupKeypointRemoval']
@@ -130,7 +130,7 @@ class GroupKeypointRemoval(BaseTransform):
         discs = disc_mask(shape, joints[chosen], radius)
         if self.where == 'joints':
             return discs
-        body = body_mask(shape, joints, labelled, results['skeleton_links'], radius)
+        body = body_mask(shape, joints, labelled, links_of(results), radius)
         return scattered_discs(int(discs.sum()), body, radius, generator)
 
     def choose(

@@ -14,7 +14,7 @@ from posescope.data.body_regions import body_mask, disc_mask, limb_mask, shifted
 from posescope.data.colour_changes import changed_by, turn_hue
 from posescope.data.cues.rendered_person import true_sector
 from posescope.data.picture_fills import another_texture
-from posescope.data.sample_joints import area_of, joint_names_of, labelled_joints, sample_generator
+from posescope.data.sample_joints import area_of, joint_names_of, labelled_joints, links_of, sample_generator
 from posescope.errors import InputError, nearest
 
 __all__ = ['RandomiseRegionColour']
@@ -133,7 +133,7 @@ class RandomiseRegionColour(BaseTransform):
         if self.parts:
             return self._parts(results)
         places, labelled = labelled_joints(results, 'keypoints')
-        return body_mask(results['img'].shape, places, labelled, results['skeleton_links'], self._radius(results))
+        return body_mask(results['img'].shape, places, labelled, links_of(results), self._radius(results))
 
     def _parts(self, results: dict[str, Any], *names: str) -> NDArray[np.bool_]:
         annotation: Any = results.get('raw_ann_info')

@@ -10,7 +10,7 @@ from torch import nn
 
 from posescope.errors import InputError
 from posescope.models.layers.passing_shapes import part_of, passing_shapes
-from posescope.models.layers.shortcut import ProjectedShortcut, ResidualShortcut
+from posescope.models.layers.shortcut import Passing, ProjectedShortcut, ResidualShortcut
 
 __all__ = ['bypassed_backbone']
 
@@ -75,7 +75,7 @@ def _residual_shortcut(part: Any) -> nn.Module:
 def _projection(name: str, given: Any, made: Any, norm_cfg: dict[str, Any]) -> nn.Module:
     """What stands in for a part that turns one shape into another."""
     if given == made:
-        return nn.Identity()
+        return Passing()
     if len(given) == len(made) == 4:
         stride = tuple(-(-before // after) for before, after in zip(given[2:], made[2:], strict=True))
         if tuple(-(-before // step) for before, step in zip(given[2:], stride, strict=True)) == tuple(made[2:]):

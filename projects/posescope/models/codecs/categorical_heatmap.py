@@ -138,7 +138,10 @@ class CategoricalHeatmap(BaseKeypointCodec):
             B arrays (1, K, 2), x and y in input pixels, and B arrays (1, K) of scores, float32.
         """
         check_sigmas(self, self.sigmas, encoded.shape[1])
-        maps = encoded.float()
+        with torch.autocast(encoded.device.type, enabled=False):  # while something trains, say
+            return self._decoded(encoded.float())
+
+    def _decoded(self, maps: Tensor) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
         height, width = maps.shape[-2:]
         scales = torch.as_tensor(2 * self.sigmas * self.person_size / self.stride[0], device=maps.device)
         tried_x, tried_y = (torch.arange(2 * n, device=maps.device) / 2 - 0.25 for n in (width, height))

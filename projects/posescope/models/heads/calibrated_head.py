@@ -11,7 +11,7 @@ from torch import Tensor
 
 from posescope.errors import InputError, nearest
 from posescope.models.heads.joint_truths import joint_truths, places_in_input
-from posescope.models.heads.map_labels import encoded_maps, innermost
+from posescope.models.heads.map_labels import check_maps, encoded_maps, innermost
 from posescope.models.heads.quality_branch import CLOSEST, QualityBranch
 from posescope.models.heads.wrapped_head import WrappedHead, maps_computed_by
 from posescope.models.layers.shifted_scores import scores_with_mean
@@ -49,7 +49,7 @@ class CalibratedHead(WrappedHead):
         init_cfg: As in every MMPose head.
 
     Raises:
-        InputError: ``rescore`` is unknown.
+        InputError: ``rescore`` is unknown, or the pose head is of another kind.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class CalibratedHead(WrappedHead):
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(pose_head, init_cfg)
+        check_maps(self, combined=False)
         if rescore not in RESCORE:
             raise InputError(
                 f'CalibratedHead rescore={rescore!r}: choose {", ".join(RESCORE)} '

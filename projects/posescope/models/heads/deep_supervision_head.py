@@ -9,7 +9,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from posescope.errors import InputError
-from posescope.models.heads.map_labels import map_labels
+from posescope.models.heads.map_labels import check_maps, map_labels
 from posescope.models.heads.wrapped_head import WrappedHead
 
 __all__ = ['DeepSupervisionHead']
@@ -35,7 +35,7 @@ class DeepSupervisionHead(WrappedHead):
         init_cfg: As in every MMPose head.
 
     Raises:
-        InputError: There are not as many weights as stages.
+        InputError: There are not as many weights as stages, or the head inside is of another kind.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class DeepSupervisionHead(WrappedHead):
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(pose_head, init_cfg or {'type': 'Normal', 'layer': 'Conv2d', 'std': 0.001})
+        check_maps(self, combined=True)
         count = len(in_channels)
         self.loss_weights = [loss_weight] * count if isinstance(loss_weight, int | float) else list(loss_weight)
         if len(self.loss_weights) != count:
@@ -80,9 +81,12 @@ class DeepSupervisionHead(WrappedHead):
         losses = super().loss(self._for_pose_head(feats), batch_data_samples, train_cfg)
         labels = map_labels(self.pose_head, batch_data_samples, feats[-1].device)
         width, height = self.decoder.heatmap_size
+        compare = self.loss_module
+        if isinstance(compare, nn.ModuleList):  # CPM has one for each of its stages
+            compare = compare[-1]
         for number, (tap, weight) in enumerate(zip(self.taps, self.loss_weights, strict=True)):
             maps = F.interpolate(tap(feats[number]).float(), (height, width), mode='bilinear', align_corners=False)
-            losses[f'loss_tap{number}'] = weight * self.loss_module(maps, *labels)
+            losses[f'loss_tap{number}'] = weight * compare(maps, *labels)
         return losses
 
     def _for_pose_head(self, feats: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -9,7 +9,7 @@ from mmpose.codecs import UDPHeatmap
 from torch import Tensor
 
 from posescope.errors import InputError
-from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS, check_sigmas
+from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS
 
 __all__ = ['JointTruths', 'joint_truths', 'places_in_input']
 
@@ -70,7 +70,11 @@ def joint_truths(
     meta = [sample.metainfo for sample in samples]
     places = torch.as_tensor(np.concatenate([each['transformed_keypoints'][..., :2] for each in meta]))
     spread = 2 * np.asarray(COCO_SIGMAS if sigmas is None else sigmas)
-    check_sigmas(decoder, spread, places.shape[1])
+    if len(spread) != places.shape[1]:
+        raise InputError(
+            f'CalibratedHead has sigmas of {len(spread)} joints, and there are {places.shape[1]}: give sigmas=… of '
+            'this skeleton, one for each joint'
+        )
     areas = np.array([np.ravel(each['area'])[0] for each in meta], float)
     zooms = np.array([decoder.input_size[0] / np.ravel(each['input_scale'])[0] for each in meta], float)
     # Where nobody measured an area there is no OKS, so such a person's joints do not count.

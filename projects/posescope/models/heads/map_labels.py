@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmpose.models.heads import MSPNHead
 from torch import Tensor
 
+from posescope.errors import InputError
 from posescope.models.heads.categorical_heatmap_head import CategoricalHeatmapHead
 from posescope.models.heads.wrapped_head import WrappedHead
 
-__all__ = ['encoded_maps', 'innermost', 'map_labels']
+__all__ = ['check_maps', 'encoded_maps', 'innermost', 'map_labels']
 
 
 def innermost(head: Any) -> Any:
@@ -17,6 +19,31 @@ def innermost(head: Any) -> Any:
     while isinstance(head, WrappedHead):
         head = head.pose_head
     return head
+
+
+def check_maps(head: Any, combined: bool) -> None:
+    """Refuse to be around a head that has not one heatmap a joint.
+
+    Args:
+        head: One around another.
+        combined: Whether offsets beside the heatmaps do no harm.
+
+    Raises:
+        InputError: Naming both, and what would do.
+    """
+    inner = innermost(head)
+    decoder: Any = getattr(inner, 'decoder', None)
+    while hasattr(decoder, 'codec'):  # one around another
+        decoder = decoder.codec
+    offsets = getattr(decoder, 'heatmap_type', '') == 'combined'
+    if isinstance(inner, MSPNHead) or not hasattr(decoder, 'heatmap_size') or (offsets and not combined):
+        codec = 'no codec' if decoder is None else f'codec {type(decoder).__name__}'
+        codec += ' of combined maps' if offsets else ''
+        raise InputError(
+            f'{type(head).__name__} around {type(inner).__name__} with {codec}: '
+            'it takes a head with one heatmap a joint and its codec as decoder (HeatmapHead, CPMHead, ViPNASHead, '
+            'CategoricalHeatmapHead)'
+        )
 
 
 def map_labels(head: Any, samples: Sequence[Any], device: torch.device) -> tuple[Tensor, ...]:

@@ -8,6 +8,8 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from posescope.models.layers.weights_inside import take_weights_of
+
 __all__ = ['WrappedHead', 'maps_computed_by']
 
 
@@ -28,7 +30,7 @@ class WrappedHead(BaseHead):
     def __init__(self, pose_head: dict[str, Any], init_cfg: dict[str, Any] | None = None) -> None:
         super().__init__(init_cfg)
         self.pose_head: Any = MODELS.build(pose_head)
-        self.register_load_state_dict_pre_hook(_move_into_pose_head)
+        take_weights_of(self, 'pose_head')
 
     @property
     def decoder(self) -> Any:
@@ -95,11 +97,3 @@ def maps_computed_by(head: Any) -> Iterator[list[Tensor]]:
             head.__dict__.pop('forward', None)
         else:
             head.forward = before
-
-
-def _move_into_pose_head(module: nn.Module, state: dict[str, Any], prefix: str, *unused: Any) -> None:
-    """Give weights of a head that stood alone the names that they have in here."""
-    for key in [key for key in state if key.startswith(prefix)]:
-        rest = key[len(prefix) :]
-        if rest.partition('.')[0] not in module._modules:
-            state[f'{prefix}pose_head.{rest}'] = state.pop(key)

@@ -63,7 +63,13 @@ def passing_shapes(
         for name in names:
             stack.callback(network.get_submodule(name).register_forward_hook(look(name)).remove)
         network.eval()
-        network(torch.zeros(1, 3, *input_size[::-1]))
+        try:
+            network(torch.zeros(1, 3, *input_size[::-1]))
+        except RuntimeError as error:
+            raise InputError(
+                f'{type(network).__name__} does not run on a picture of {input_size[0]} × {input_size[1]} pixels '
+                f'({" ".join(str(error).split())}): give it input_size=… of the config'
+            ) from error
     for module, training in modes.items():
         module.training = training
     for name in names:

@@ -7,7 +7,15 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-__all__ = ['ProjectedShortcut', 'ResidualShortcut']
+__all__ = ['Passing', 'ProjectedShortcut', 'ResidualShortcut']
+
+
+class Passing(BaseModule):
+    """Gives its first input, whatever else a block is told (blocks of Swin and PVT are told rows and columns)."""
+
+    def forward(self, x: Tensor, *unused: Any, **more: Any) -> Tensor:
+        """Map a tensor to itself."""
+        return x
 
 
 class ResidualShortcut(BaseModule):
@@ -41,7 +49,7 @@ class ProjectedShortcut(BaseModule):
         self.stride = stride
         self.conv = ConvModule(in_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *unused: Any, **more: Any) -> Tensor:
         """Map (B, in_channels, H, W) to (B, out_channels, ⌈H / stride⌉, ⌈W / stride⌉)."""
         pooled = F.avg_pool2d(x, self.stride, ceil_mode=True, count_include_pad=False)
         projected: Tensor = self.conv(pooled)

@@ -38,8 +38,14 @@ def slim_inner(block: nn.Module, conv: str, removed: Sequence[int], name: str) -
         )
     parts: Any = block
     number = int(conv[-1])
-    first, norm, after = (getattr(parts, part) for part in (conv, f'norm{number}', f'conv{number + 1}'))
-    if first.groups != 1 or after.groups != 1 or not isinstance(norm, _BatchNorm):
+    first, norm, after = (getattr(parts, part, None) for part in (conv, f'norm{number}', f'conv{number + 1}'))
+    if (
+        not isinstance(first, nn.Conv2d)
+        or not isinstance(after, nn.Conv2d)
+        or first.groups != 1
+        or after.groups != 1
+        or not isinstance(norm, _BatchNorm)
+    ):
         raise InputError(
             f"how='slim' needs plain convolutions and batch normalisation around {name}: use how='silence'"
         )

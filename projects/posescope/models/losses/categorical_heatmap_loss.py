@@ -5,6 +5,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from posescope.models.layers.cells import gaussian_rows, product_of_rows
+from posescope.models.losses.joint_labels import categorical_labels
 
 __all__ = ['CategoricalHeatmapLoss']
 
@@ -23,18 +24,20 @@ class CategoricalHeatmapLoss(nn.Module):
         self.sigma = sigma
         self.loss_weight = loss_weight
 
-    def forward(self, logits: Tensor, places: Tensor, scales: Tensor, weights: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, *labels: Tensor) -> Tensor:
         """Average over the joints that count.
 
         Args:
             logits: (B, K, H, W).
-            places: (B, K, 2), labelled x and y in cells.
-            scales: (B, K), not used: the interface is that of :class:`ExpectedOKSLoss`.
-            weights: (B, K), 0 where a joint does not count.
+            labels: As of :class:`ExpectedOKSLoss`; scales are not used.
 
         Returns:
             A number, in nats a joint; 0 if no joint counts.
+
+        Raises:
+            InputError: The labels are those of another codec.
         """
+        places, _, weights = categorical_labels(self, labels)
         sigma = places.new_tensor(self.sigma)
         across, down = (gaussian_rows(places[..., axis], sigma, logits.shape[3 - axis]) for axis in (0, 1))
         # A place far outside has no cell; its weight is zero, and its target has to be finite.

@@ -4,6 +4,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from posescope.models.layers.cells import gaussian_rows, product_of_rows
+from posescope.models.losses.joint_labels import categorical_labels
 
 __all__ = ['ExpectedOKSLoss']
 
@@ -24,18 +25,21 @@ class ExpectedOKSLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, logits: Tensor, places: Tensor, scales: Tensor, weights: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, *labels: Tensor) -> Tensor:
         """Average over the joints that count.
 
         Args:
             logits: (B, K, H, W).
-            places: (B, K, 2), labelled x and y in cells.
-            scales: (B, K), s in cells.
-            weights: (B, K), 0 where a joint does not count.
+            labels: Of :class:`CategoricalHeatmap`: places (B, K, 2), labelled x and y in cells; scales (B, K), s in
+                cells; weights (B, K), 0 where a joint does not count.
 
         Returns:
             A number from 0 to ``loss_weight``; 0 if no joint counts.
+
+        Raises:
+            InputError: The labels are those of another codec.
         """
+        places, scales, weights = categorical_labels(self, labels)
         across, down = (gaussian_rows(places[..., axis], scales, logits.shape[3 - axis]) for axis in (0, 1))
         similarity = product_of_rows(across, down).flatten(2)
         lost = 1 - (logits.flatten(2).softmax(-1) * similarity).sum(-1)

@@ -11,7 +11,10 @@ from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS, check_sigma
 from posescope.models.layers.cells import gaussian_rows, product_of_rows
 from posescope.models.layers.gaussian_places import gaussian_places
 
-__all__ = ['COCO_FLIP_INDICES', 'JointLabels', 'probabilities', 'read_labels', 'similarity_to', 'typical_scales']
+__all__ = [
+    'COCO_FLIP_INDICES', 'JointLabels', 'categorical_labels', 'probabilities', 'read_labels', 'similarity_to',
+    'typical_scales',
+]  # fmt: skip
 
 COCO_FLIP_INDICES = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """Counterpart of each of COCO's joints on the other side."""
@@ -62,6 +65,20 @@ def read_labels(labels: Sequence[Tensor], scales: Tensor | None, loss: Any) -> J
         )
     check_sigmas(loss, scales, targets.shape[1])
     return JointLabels(gaussian_places(targets.float()), scales.to(targets).expand(len(targets), -1), weights)
+
+
+def categorical_labels(loss: Any, labels: Sequence[Tensor]) -> JointLabels:
+    """Name the labels that a ``CategoricalHeatmapHead`` gives to its loss.
+
+    Raises:
+        InputError: Another head gave them.
+    """
+    if len(labels) != 3:
+        raise InputError(
+            f"{type(loss).__name__} is a loss of type='CategoricalHeatmapHead', whose labels are places and scales; "
+            "another heatmap head takes type='OKSHeatmapLoss' with person_size=…"
+        )
+    return JointLabels(*labels)
 
 
 def probabilities(maps: Tensor, beta: float) -> Tensor:

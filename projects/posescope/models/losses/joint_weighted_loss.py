@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from posescope.errors import InputError
+from posescope.models.layers.weights_inside import take_weights_of
 from posescope.models.losses.diagnosed_weights import headroom_weights, permuted, read_headroom
 
 __all__ = ['JointWeightedLoss']
@@ -23,13 +24,13 @@ class JointWeightedLoss(nn.Module):
     Weights come from a diagnosis of the model that is to be changed: (1 - strength) + strength · headroom / mean
     headroom, where a joint's headroom is the AP that correcting its errors alone would gain. The reason: a loss spends
     its gradient on all joints alike, and AP does not have the same to gain at each. The mean weight is 1, so the
-    loss as a whole weighs what it did.
+    loss as a whole weighs what it did. A checkpoint of the loss alone fits.
 
     The file is read when the loss is first computed, so that a model can be tested where it is not.
 
     Args:
         loss: Config of the loss; the last of its labels has to be target weights, (B, K) or (B, K, 1).
-        diagnosis: A ``diagnosis.json``; None for ``weights``.
+        diagnosis: A ``diagnosis.json`` of the model's joints, in its order; None for ``weights``.
         weights: (K,) to use as they are; None for ``diagnosis``, or for all 1 until :meth:`set_joint_weights`.
         kinds: Kinds of error that count as headroom; None for all of them.
         strength: 0 (all weigh 1) to 1 (weights proportional to headroom).
@@ -38,8 +39,6 @@ class JointWeightedLoss(nn.Module):
     Raises:
         InputError: Both ``diagnosis`` and ``weights`` are given, or the loss reads no target weights.
     """
-
-    joint_weights: Tensor
 
     def __init__(
         self,
@@ -54,15 +53,18 @@ class JointWeightedLoss(nn.Module):
         if diagnosis is not None and weights is not None:
             raise InputError('JointWeightedLoss takes diagnosis or weights, not both')
         self.loss = MODELS.build(loss)
-        if getattr(self.loss, 'use_target_weight', True) is False:
-            raise InputError(
-                f'JointWeightedLoss around {type(self.loss).__name__}(use_target_weight=False), which reads no '
-                'weights: say use_target_weight=True'
-            )
+        take_weights_of(self, 'loss')
+        for inner in self.loss.modules():
+            if getattr(inner, 'use_target_weight', True) is False:
+                raise InputError(
+                    f'JointWeightedLoss around {type(inner).__name__}(use_target_weight=False), which reads no '
+                    'weights: say use_target_weight=True'
+                )
         self.diagnosis = None if diagnosis is None else Path(diagnosis)
         self.kinds, self.strength, self.permute = kinds, strength, permute
-        # What the config says is not for a checkpoint to overrule: a run may start from one with other weights.
-        self.register_buffer('joint_weights', torch.ones(0), persistent=False)
+        # No buffer: what the config says is not for a checkpoint to overrule, and hooks that average weights copy
+        # buffers, whose size is not known before the diagnosis is read.
+        self.joint_weights = torch.ones(0)
         if weights is not None:
             self.set_joint_weights(weights)
 
@@ -79,7 +81,7 @@ class JointWeightedLoss(nn.Module):
         if values.ndim != 1 or not (np.isfinite(values) & (values >= 0)).all():
             raise InputError(f'JointWeightedLoss weights={values.tolist()}: give one finite number ≥ 0 for each joint')
         dealt = values if self.permute is None else permuted(values, self.permute)
-        self.joint_weights = torch.as_tensor(dealt, dtype=torch.float32, device=self.joint_weights.device)
+        self.joint_weights = torch.as_tensor(dealt, dtype=torch.float32)
         self.diagnosis = None
 
     def forward(self, maps: Tensor, *labels: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from posescope.errors import InputError
+from posescope.models.layers.weights_inside import take_weights_of
 
 __all__ = ['SumOfLosses']
 
@@ -16,7 +17,8 @@ __all__ = ['SumOfLosses']
 class SumOfLosses(nn.Module):
     """The sum of losses that take the same maps and labels; each has its own ``loss_weight``.
 
-    A head takes one loss. This puts one beside it that was made for a reason of its own.
+    A head takes one loss. This puts one beside it that was made for a reason of its own. A checkpoint of the first loss
+    alone fits.
 
     Args:
         losses: Their configs.
@@ -30,6 +32,7 @@ class SumOfLosses(nn.Module):
         if not losses:
             raise InputError('SumOfLosses losses=[]: name at least one')
         self.losses = ModuleList(MODELS.build(loss) for loss in losses)
+        take_weights_of(self, 'losses.0')
 
     def forward(self, maps: Tensor, *labels: Tensor) -> Tensor:
         """Add what each makes of maps (B, K, H, W) and their labels."""

@@ -6,7 +6,7 @@ from types import TracebackType
 
 from posescope.errors import InputError
 from posescope.study.child_process import Children
-from posescope.study.host import threads_of
+from posescope.study.host import devices_of, threads_of
 from posescope.study.record import TrialRecord
 from posescope.study.trial import TrialTask, run_trial
 
@@ -14,11 +14,12 @@ __all__ = ['LocalEngine']
 
 
 class LocalEngine:
-    """Runs trials as processes of this machine.
+    """Runs trials as processes of this machine; several share its GPUs evenly, one for each trial.
 
     Args:
-        workers: How many at a time. Energy is counted with one, as nobody can tell the shares of several.
+        workers: How many at a time.
         waiting: Called with a trial that another process works on, before it is waited for.
+        metered: Whether energy is counted where one trial runs at a time, as nobody can tell the shares of several.
 
     Attributes:
         threads: For each program: OMP_NUM_THREADS if it is set, else the cores divided by the workers.
@@ -27,11 +28,13 @@ class LocalEngine:
         InputError: Fewer than one worker.
     """
 
-    def __init__(self, workers: int = 1, waiting: Callable[[TrialTask], None] | None = None) -> None:
+    def __init__(
+        self, workers: int = 1, waiting: Callable[[TrialTask], None] | None = None, metered: bool = True
+    ) -> None:
         if workers < 1:
             raise InputError(f'--workers {workers}: it takes at least one')
         self.threads = threads_of(workers)
-        self._children = Children(metered=workers == 1)
+        self._children = Children(metered and workers == 1, devices_of(workers))
         self._waiting = waiting or (lambda task: None)
         # A worker only waits for a program, so threads are all that it takes.
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix='trial')

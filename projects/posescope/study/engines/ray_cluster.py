@@ -77,7 +77,8 @@ class RayEngine:
         if threading.current_thread() is threading.main_thread() and ending is not None:
             signal.signal(signal.SIGTERM, ending)  # Ray sets one of its own
         self._refuse_what_fits_nowhere()
-        self._task = self._ray.remote(num_cpus=self.threads, max_retries=3)(_carry_out)
+        gpus = int(self._ray.cluster_resources().get('GPU', 0) > 0)  # one for each trial, where there are any
+        self._task = self._ray.remote(num_cpus=self.threads, num_gpus=gpus, max_retries=3)(_carry_out)
         threading.Thread(target=self._watch, args=(self._head(),), daemon=True).start()
         return self
 
