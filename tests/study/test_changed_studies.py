@@ -224,3 +224,15 @@ def test_a_trained_run_needs_its_start_no_more(small: SmallStudy) -> None:
     start.unlink()
     study = small.study(content)
     assert [trial.label for trial in study.unfinished] == ['a seed 0']
+
+
+def test_another_start_that_is_not_here_is_another_start(small: SmallStudy) -> None:
+    """Where a finished run's start lies elsewhere, its name tells whether it is still meant."""
+    start = small.folder / 'given.pth'
+    start.write_text('weights')
+    run = {'name': 'a', 'config': small.config('a', 1.0), 'start': str(start)}
+    small.run(small.content([run]))
+    start.unlink()
+    assert small.study(small.content([run])).unfinished == []
+    with pytest.raises(InputError, match='run a seed 0 was finished with other weights to start from'):
+        small.study(small.content([{**run, 'start': str(small.folder / 'other.pth')}]))

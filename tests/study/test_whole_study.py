@@ -230,6 +230,16 @@ def test_results_are_written_before_anything_is_drawn(finished: tuple[SmallStudy
     assert (small.folder / 'work/study.json').is_file()
 
 
+def test_what_has_no_input_size_says_that_it_costs_nothing_known(small: SmallStudy) -> None:
+    config = small.folder / 'bottom_up.py'
+    small.config('bottom_up', 1.0)
+    config.write_text(config.read_text().replace('TopdownAffine', 'BottomupResize'))
+    small.run({**small.content([{'name': 'a', 'config': str(config)}]), 'cost': True})
+    assert (
+        'The cost of a could not be measured: it is no top-down model' in (small.folder / 'work/study.md').read_text()
+    )
+
+
 def test_clocks_stand_apart(small: SmallStudy) -> None:
     """The same study twice: study.json is the same to the byte, timing.json is not."""
     texts = []

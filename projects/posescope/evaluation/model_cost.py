@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torchvision  # noqa: F401  registers its operators
@@ -151,13 +152,15 @@ def _encoder_layers_unfused() -> Iterator[None]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """While entered, PyTorch computes on one thread of the CPU."""
-    before = torch.get_num_threads()
+    """While entered, PyTorch, and OpenCV in codecs, compute on one thread of the CPU."""
+    before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
 def _person(size: tuple[int, int], joints: int) -> PoseDataSample:

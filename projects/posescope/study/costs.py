@@ -67,13 +67,21 @@ def forget_costs(folder: StudyFolder, trials: Sequence[Trial]) -> None:
             path.unlink(missing_ok=True)
 
 
-def costs_of(folder: StudyFolder, trials: Sequence[Trial]) -> dict[str, dict[str, Any]]:
-    """Read what was measured: run -> ``exact`` and ``measured``, or ``problem``; runs without are left out."""
+def costs_of(folder: StudyFolder, trials: Sequence[Trial], wanted: bool = True) -> dict[str, dict[str, Any]]:
+    """Read what was measured: run -> ``exact`` and ``measured``, or ``problem``; runs without are left out.
+
+    Args:
+        folder: Of the study.
+        trials: All of them.
+        wanted: Whether models that cannot be measured have a problem.
+    """
     found = {}
     for trial in trials:
         path = _path(folder, trial)
         if path is not None and path.is_file():
             found[trial.run.name] = read_json(path, 'cost of a model')
+        elif wanted and path is None and trial.config is not None:
+            found[trial.run.name] = {'problem': 'it is no top-down model, its test pipeline has no TopdownAffine'}
     return found
 
 

@@ -86,6 +86,7 @@ class TrialRecord:
         stages: Step -> what it took.
         host: Processor, cores, threads.
         versions: Of the software.
+        start: What it starts from, as the study gives it; None for nothing, or in a record that does not say.
     """
 
     name: str
@@ -104,6 +105,7 @@ class TrialRecord:
     stages: dict[str, Stage] = field(default_factory=dict)
     host: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    start: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -138,8 +140,7 @@ def read_record(path: Path) -> TrialRecord | None:
     try:
         content['identity'] = Identity(**content['identity'])
         content['stages'] = {name: Stage(**stage) for name, stage in content['stages'].items()}
-        # Earlier records of this version have no gpu_memory_mb.
-        content.setdefault('gpu_memory_mb', None)
+        content = {'start': None, 'gpu_memory_mb': None, **content}  # earlier records of this version lack both
         return TrialRecord(**{one.name: content[one.name] for one in fields(TrialRecord)})
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f'{path} is damaged: {error}') from error

@@ -76,6 +76,7 @@ class Trial:
             self.identity,
             folder.trial(self.run.name, self.seed),
             self.weights(folder),
+            self.run.start,
             self.start_folder(folder),
             self.run.train,
             plan.validate,
@@ -116,7 +117,7 @@ def survey(plan: StudyPlan, folder: StudyFolder, forgotten: Sequence[str] = ()) 
             config, problem = (None, given) if isinstance(given, str) else (given[seed], '')
             record = None if run.name in forgotten else read_record(folder.record(run.name, seed))
             of_start = _of_start(run, start, digest)
-            if of_start is None and run.start is not None and record is not None:
+            if of_start is None and record is not None and run.start is not None and record.start in (None, run.start):
                 of_start = record.identity.start  # the file is elsewhere; what it was is known
             identity = None if config is None else Identity(config.digest, of_start)
             found[run.name, seed] = Trial(run, seed, config, problem, identity, start, record)

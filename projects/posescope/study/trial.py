@@ -49,6 +49,7 @@ class TrialTask:
         identity: Of the trial.
         folder: Of the trial.
         start: Checkpoint file or address that it starts from; None for the config's own.
+        given_start: The same, or the run, as the study gives it.
         start_folder: Of the trial that left it; None if none of the study did.
         train: Whether it is trained.
         validate: Whether the training evaluates on its validation data.
@@ -67,6 +68,7 @@ class TrialTask:
     identity: Identity
     folder: Path
     start: str | None
+    given_start: str | None
     start_folder: Path | None
     train: bool
     validate: bool
@@ -159,6 +161,7 @@ class _Work:
         """Do every step that is missing."""
         task, record = self._task, self._record
         record.host, record.versions = describe_host(task.threads), describe_versions()
+        record.start = task.given_start
         self.finish(RUNNING)
         load_from = '' if task.start is None or not task.train else f'load_from = {task.start!r}\n'
         atomic_write(self._config, (task.config.after(task.start_folder) + load_from).encode())

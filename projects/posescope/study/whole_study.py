@@ -155,7 +155,7 @@ class Study:
             metrics for record in records for split, metrics in record.metrics.items() if split in record.done
         )
         check_criterion(self.plan.criterion, reported, self.plan.name)
-        costs = costs_of(self.folder, self.trials)
+        costs = costs_of(self.folder, self.trials, self.plan.cost)
         comparisons = compare_all(self.plan, self.folder, self.trials, show)
         study = study_content(self.plan, self.trials, comparisons, costs, SceneIntervals(self.plan, self.folder))
         timing = timing_content(self.plan, self.trials, costs)
