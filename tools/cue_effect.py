@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print('\nmean OKS: ' + ', '.join(f'{side} {mean:.3f}' for side, mean in means.items()))
     print('\n| joint | people | follows the cue | 95 % interval | moved, √area |\n|---|---:|---:|---:|---:|')
     for one in found:
-        interval = f'{one.low:+.3f} to {one.high:+.3f}'
+        interval = '–' if one.low is None else f'{one.low:+.3f} to {one.high:+.3f}'
         print(f'| {one.joint.replace("_", " ")} | {one.people} | {one.follow:+.3f} | {interval} | {one.moved:.3f} |')
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -74,6 +74,14 @@ def make_parser() -> argparse.ArgumentParser:
         help="how dumped people are scored; default: as in the config, or MMPose's",
     )
     parser.add_argument(
+        '--no-area', action='store_true', help='weigh people by their boxes, where annotations have no areas'
+    )
+    parser.add_argument(
+        '--iou-type',
+        choices=['keypoints', 'keypoints_crowd'],
+        help="who counts: COCO's rule, or CrowdPose's; default: as in the config, or COCO's",
+    )
+    parser.add_argument(
         '--nms-mode',
         choices=['oks_nms', 'soft_oks_nms', 'none'],
         help="how doubles among dumped people are dropped; default: as in the config, or MMPose's",
@@ -87,10 +95,14 @@ def options_of_metric(args: argparse.Namespace) -> dict[str, Any]:
     Raises:
         InputError: The config is missing or broken, or detections with scores of their own are to be scored.
     """
-    given = {'score_mode': args.score_mode, 'nms_mode': args.nms_mode}
-    given = {name: value for name, value in given.items() if value is not None}
+    asked = {'score_mode': args.score_mode, 'nms_mode': args.nms_mode}
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     if given and args.detections.suffix.lower() not in DUMP_SUFFIXES:
         raise InputError('--score-mode and --nms-mode are for dumps; a .json file has scores, and what it lists counts')
+    if args.no_area:
+        given['use_area'] = False
+    if args.iou_type is not None:
+        given['iou_type'] = args.iou_type
     return {**metric_options(args.config), **given}
 
 
@@ -162,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = make_parser().parse_args(argv)
     content = read_json(args.annotations, 'annotation file')
-    check_annotations(content, args.annotations)
+    check_annotations(content, args.annotations, pictures=False)
     if not content.get('categories'):
         raise InputError(f'{args.annotations} lists no categories, so COCO evaluates nobody')
     names = joint_names(content['categories'])

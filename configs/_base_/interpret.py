@@ -7,7 +7,8 @@
 # posescope's tools read `interpret`; with MMPose's own, put the same hooks into custom_hooks.
 interpret = dict(
     hooks=[
-        dict(type='FeatureMapHook', layers='stages', pictures=2),
+        # Of pictures that reach the model in different sizes only the mean of each channel.
+        dict(type='FeatureMapHook', layers='stages', varying='pool', pictures=2),
         # Where the query under each joint looks; models without attention are passed over.
         dict(type='AttentionHook', required=False, pictures=2),
     ]

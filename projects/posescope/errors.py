@@ -16,6 +16,10 @@ class TrainingDivergedError(InputError):
     """The loss or a weight is no longer a finite number."""
 
 
+class NoAttentionError(InputError):
+    """A model turned out to have no attention that can be read."""
+
+
 class CaptureError(InputError):
     """What a model did while it was watched is not what was expected, so nothing that was read can be trusted."""
 

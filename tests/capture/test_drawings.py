@@ -57,3 +57,15 @@ def test_spread_takes_both_ends() -> None:
     assert spread('abcdefg', 3) == ['a', 'd', 'g']
     assert spread('ab', 5) == ['a', 'b']
     assert spread([], 2) == []
+
+
+def test_models_with_very_many_layers_are_drawn_in_part() -> None:
+    """HRFormer has 44 attention layers, which a figure has no room for."""
+    rows = {f'layer{i}': np.full((1, 3, 4, 4), 1.0) for i in range(170)}
+    attention = draw_attention(drawn_crop(), rows, dict.fromkeys(rows, GRID))['layers']
+    maps = {f'layer{i}': np.full((2, 4, 4), float(i)) for i in range(170)}
+    features = draw_features(drawn_crop(), maps, dict.fromkeys(maps, GRID))['layers']
+    for figure in (attention, features):
+        titles = ' '.join(panel.get_title() + panel.get_ylabel() for panel in figure.axes)
+        assert 'layer0' in titles
+        assert 'layer169' in titles

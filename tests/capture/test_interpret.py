@@ -58,3 +58,16 @@ def test_a_file_without_interpret(tmp_path: Path) -> None:
 def test_wrong_interpret(wrong: object) -> None:
     with pytest.raises(InputError, match=r'interpret takes dict\(hooks='):
         add_interpretation(Config({'interpret': wrong}))
+
+
+def test_a_config_that_a_run_wrote_down_has_its_hooks_once(tmp_path: Path) -> None:
+    """MMEngine dumps what it was given, hooks and ``interpret``; whoever tests from the work dir meets both."""
+    cfg = Config({'custom_hooks': [{'type': 'SyncBuffersHook'}], 'interpret': {'hooks': [HOOK]}})
+    add_interpretation(cfg)
+    cfg.dump(tmp_path / 'dumped.py')
+    again = Config.fromfile(tmp_path / 'dumped.py')
+    add_interpretation(again)
+    assert again.custom_hooks == cfg.custom_hooks
+    use_interpretation(again, str(BASE))
+    add_interpretation(again)
+    assert [hook['type'] for hook in again.custom_hooks] == ['SyncBuffersHook', 'FeatureMapHook', 'AttentionHook']

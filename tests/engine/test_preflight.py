@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 from mmpose.datasets import CocoDataset
 
-from posescope.data.annotations import joint_names, read_categories
+from posescope.data.annotations import joint_names, match_joints, read_categories
 from posescope.engine.preflight import check_data
 from posescope.engine.testset import use_coco
 from posescope.errors import InputError
@@ -99,3 +99,41 @@ def test_coco_files_for_a_config_of_another_data_set(tmp_path: Path) -> None:
     assert [one['type'] for one in cfg.test_evaluator] == ['CocoMetric']
     found = CocoDataset._load_metainfo(dict(cfg.test_dataloader.dataset.metainfo))
     assert found['num_keypoints'] == 16
+
+
+def test_metrics_within_an_evaluator_read_the_same_file(tmp_path: Path) -> None:
+    path = turned(tmp_path / 'data', 2)
+    metrics = [{'type': 'CocoMetric', 'ann_file': str(path)}]
+    cfg = Config({
+        'test_dataloader': {'dataset': dataset(path)},
+        'test_evaluator': {'type': 'Evaluator', 'metrics': metrics},
+    })  # fmt: skip
+    check_data(cfg, ('test',), tmp_path / 'work')
+    assert cfg.test_evaluator.metrics[0].ann_file == cfg.test_dataloader.dataset.ann_file != str(path)
+    cfg.test_evaluator.metrics[0].ann_file = 'gone.json'
+    with pytest.raises(InputError, match=r'annotation file gone\.json of test_evaluator does not exist'):
+        check_data(cfg, ('test',), tmp_path / 'work')
+
+
+@pytest.mark.parametrize('evaluated', [True, False])
+def test_people_without_areas_are_noticed_before_the_test(tmp_path: Path, evaluated: bool) -> None:
+    path = write_drawn_coco(tmp_path / 'data', num_images=1, people=1)
+    content = json.loads(path.read_text())
+    for person in content['annotations']:
+        del person['area']
+    path.write_text(json.dumps(content))
+    metric = {'type': 'CocoMetric', 'ann_file': str(path), 'use_area': evaluated}
+    cfg = Config({'test_dataloader': {'dataset': dataset(path)}, 'test_evaluator': metric})
+    if not evaluated:
+        check_data(cfg, ('test',), tmp_path / 'work')
+        return
+    with pytest.raises(InputError, match='lacks area'):
+        check_data(cfg, ('test',), tmp_path / 'work')
+
+
+def test_one_joint_may_go_by_two_names() -> None:
+    """CrowdPose's files say head where MMPose says top_head."""
+    assert match_joints(['neck', 'head'], ['top_head', 'neck'], Path('a.json')) == [1, 0]
+    assert match_joints(['head_top', 'neck'], ['head'], Path('a.json')) == [0]
+    with pytest.raises(InputError, match='missing: top_head'):
+        match_joints(['head', 'head_top'], ['top_head'], Path('a.json'))

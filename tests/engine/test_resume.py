@@ -4,13 +4,15 @@ import functools
 import json
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmpose.registry import DATA_SAMPLERS
 
 from posescope.engine.config import train_config
 from posescope.engine.options import parse, train_parser
@@ -20,6 +22,21 @@ from tests.engine.runs import logged
 from tests.small_config import write_small_config
 from tools.test import main as run_test
 from tools.train import main
+
+
+@DATA_SAMPLERS.register_module()
+class GlobalSampler:
+    """Draws the order from NumPy's global generator, as nobody should."""
+
+    def __init__(self, dataset: Sized, seed: int | None = None) -> None:
+        self.count = len(dataset)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.random.permutation(self.count).tolist())  # noqa: NPY002
+
+    def __len__(self) -> int:
+        return self.count
+
 
 INFINITE = "dict(type='InfiniteSampler', shuffle=True)"
 DEFAULT = "dict(type='DefaultSampler', shuffle=True)"
@@ -257,3 +274,67 @@ def test_what_a_kill_left_of_a_checkpoint_is_removed(tmp_path: Path, drawn_coco:
     left.touch()
     assert main([str(config), '--work-dir', str(tmp_path / 'w'), '--no-validate', '--resume']) == 0
     assert not left.exists()
+
+
+PLATEAU = """
+param_scheduler = [dict(type='ReduceOnPlateauLR', monitor='coco/AP', rule='greater', patience=0, factor=0.5)]
+"""
+
+
+def test_a_schedule_that_follows_validations_goes_on_where_it_was(tmp_path: Path, drawn_coco: Path) -> None:
+    """AP stays 0, so each validation but the first halves the rate; the second had ended when the run was killed."""
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=3, more=PLATEAU)
+    assert main([str(config), '--work-dir', str(tmp_path / 'a')]) == 0
+    rates = logged(tmp_path / 'a', 'lr')
+    assert len(set(rates.values())) == 2
+    (tmp_path / 'b').mkdir()
+    for name in ('epoch_2.pth', 'last_validation'):
+        shutil.copy(tmp_path / 'a' / name, tmp_path / 'b')
+    (tmp_path / 'b/last_validation').write_text('2\n')
+    assert main([str(config), '--work-dir', str(tmp_path / 'b'), '--resume']) == 0
+    found = logged(tmp_path / 'b', 'lr')
+    assert found == {iteration: rates[iteration] for iteration in found}
+    losses = logged(tmp_path / 'b')
+    assert losses == {iteration: logged(tmp_path / 'a')[iteration] for iteration in losses}
+
+
+def test_a_sampler_that_draws_from_global_generators_resumes_too(tmp_path: Path, drawn_coco: Path) -> None:
+    config = write_small_config(
+        tmp_path / 'small.py', drawn_coco.parent, epochs=2, sampler="dict(type='GlobalSampler')"
+    )
+    assert main([str(config), '--work-dir', str(tmp_path / 'a'), '--no-validate']) == 0
+    (tmp_path / 'b').mkdir()
+    shutil.copy(tmp_path / 'a' / 'epoch_1.pth', tmp_path / 'b')
+    assert main([str(config), '--work-dir', str(tmp_path / 'b'), '--no-validate', '--resume']) == 0
+    expected, found = logged(tmp_path / 'a'), logged(tmp_path / 'b')
+    assert found == {iteration: expected[iteration] for iteration in (5, 6, 7, 8)}
+
+
+def test_an_epoch_may_be_a_part_of_the_data(tmp_path: Path, drawn_coco: Path) -> None:
+    more = "\ntrain_dataloader['num_batch_per_epoch'] = 1"
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=2, more=more)
+    assert main([str(config), '--work-dir', str(tmp_path / 'w'), '--no-validate']) == 0
+    assert sorted(logged(tmp_path / 'w')) == [1, 2]
+
+
+def test_a_second_stage_makes_up_its_validation(
+    tmp_path: Path, drawn_coco: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """From the second epoch on every epoch is validated, which the interval at the start does not say."""
+    more = '\ntrain_cfg.update(val_interval=9, dynamic_intervals=[(2, 1)])'
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=3, more=more)
+    assert main([str(config), '--work-dir', str(tmp_path / 'a')]) == 0
+    (tmp_path / 'b').mkdir()
+    shutil.copy(tmp_path / 'a' / 'epoch_2.pth', tmp_path / 'b')
+    capsys.readouterr()
+    assert main([str(config), '--work-dir', str(tmp_path / 'b'), '--resume']) == 0
+    assert capsys.readouterr().out.count('coco/AP:') == 2
+
+
+def test_the_config_of_a_resumed_run_is_tested(tmp_path: Path, drawn_coco: Path) -> None:
+    config = write_small_config(tmp_path / 'small.py', drawn_coco.parent, epochs=1, more='\nresume = True')
+    work = tmp_path / 'w'
+    assert main([str(config), '--work-dir', str(work), '--no-validate']) == 0
+    content = torch.load(work / 'epoch_1.pth')
+    torch.save({key: content[key] for key in ('meta', 'state_dict', 'message_hub')}, work / 'best.pth')
+    assert run_test([str(work / 'small.py'), str(work / 'best.pth'), '--work-dir', str(work)]) == 0

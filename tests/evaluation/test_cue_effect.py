@@ -62,3 +62,10 @@ def test_nobody_visible() -> None:
     truths = TRUTHS.copy()
     truths[..., 2] = 1
     assert cue_effect(*following(0.5), truths, AREAS, IMAGES, META) == []
+
+
+def test_few_pictures_have_no_interval() -> None:
+    left, right = following(0.3)
+    for one in cue_effect(left, right, TRUTHS, AREAS, np.arange(COUNT) % 49, META):
+        assert one.follow == pytest.approx(0.3, abs=1e-9)
+        assert (one.low, one.high) == (None, None)

@@ -128,3 +128,18 @@ def test_converted_joints_need_the_sigmas_of_the_data_set(tmp_path: Path) -> Non
     # Whoever only writes predictions down compares nobody.
     options = {'format_only': True, 'nms_mode': 'none', 'outfile_prefix': str(tmp_path / 'x')}
     METRICS.build({'type': 'CocoKeypointMetric', **options}).dataset_meta = {**meta, 'sigmas': []}
+
+
+def test_flags_below_zero_are_unlabelled_and_null_is_nothing() -> None:
+    v = np.array([2] * 12 + [-1] + [0] * 4)
+    raw = np.concatenate([LABELS[0], v[:, None]], 1).ravel().tolist()
+    one = sample(1, labelled=13, keypoints=raw)
+    one['gt_instances']['keypoints_visible'] = np.minimum(1, v)[None].astype(np.float32)
+    metric = METRICS.build({'type': 'MeanOKS'})
+    metric.dataset_meta = {'sigmas': SIGMAS}
+    metric.process({}, [one])
+    metric.evaluate(1)
+    assert metric.people[0].truth[:, 2].tolist() == [2] * 12 + [0] * 5
+    other = sample(1, error=1.0)
+    other['raw_ann_info'].update(area=None, keypoints=None)
+    assert evaluate(other)['oks/mean'] == pytest.approx(np.exp(-1 / (2 * 0.53)), rel=1e-5)

@@ -113,3 +113,10 @@ def test_outputs_that_are_no_poses_are_refused() -> None:
         read_batch([unscored])
     with pytest.raises(InputError, match=r'joints of shape \(1, 3, 2\), but scores of shape \(1, 2\)'):
         collect([read_batch([sample(1, keypoint_scores=np.ones((1, 2)))])], joints=3)
+
+
+def test_boxes_that_are_not_finite_are_refused() -> None:
+    """One of infinite size would be outside every range of areas, and so no false positive."""
+    wrong = sample(3, bboxes=np.array([[0, 0, np.inf, 5]], np.float32))
+    with pytest.raises(InputError, match='have a joint, a score or a box that is not finite, first on image 7'):
+        collect([read_batch([wrong])], joints=3)

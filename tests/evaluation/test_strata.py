@@ -84,3 +84,9 @@ def test_table_gives_mean_and_standard_error() -> None:
 def test_people_without_oks_do_not_count() -> None:
     one = {'annotations': [person(1, 1, [2] * 17), person(2, 2, [2] * 4 + [0] * 13)]}
     assert '| 0.400 | 1 |' in table({'ours': (one, {(1, 1): 0.4})}).splitlines()[2]
+
+
+def test_null_is_what_is_not_there() -> None:
+    """As files have it for crowds, and where nobody measured areas."""
+    person = {'image_id': 1, 'id': 7, 'keypoints': None, 'area': None}
+    assert stratify({'annotations': [person]})[1, 7] == {'all': 'everyone', 'people': 'one'}

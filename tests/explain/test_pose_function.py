@@ -145,3 +145,23 @@ def test_without_a_spread_for_each_joint_there_is_no_ks() -> None:
     made = PoseFunction(build('resnet'), skeleton)
     with pytest.raises(InputError, match=r'the metainfo has 0 sigmas for 17 joints, so there is no KS: give the data'):
         _ = made.sigmas
+
+
+def test_a_model_in_training_mode_is_not_explained() -> None:
+    made = fresh('resnet')
+    made.model.train()
+    with pytest.raises(InputError, match='the model is in training mode'):
+        made(crops(1))
+
+
+def test_activations_that_are_computed_twice_stop_no_gradient() -> None:
+    made = fresh('resnet')
+    made.model.backbone.with_cp = True
+    blocks = [module for module in made.model.modules() if hasattr(module, 'with_cp')]
+    for block in blocks:
+        block.with_cp = True
+    inputs = crops(1).requires_grad_()
+    with made.frozen():
+        assert not any(block.with_cp for block in blocks)
+        torch.autograd.grad(made(inputs).heatmap.sum(), inputs)
+    assert all(block.with_cp for block in blocks)

@@ -360,6 +360,18 @@ def test_crowdpose_is_evaluated_by_its_own_rules(
     for options, expected in (({}, 'AP 0.442'), ({'iou_type': 'keypoints_crowd'}, 'AP 0.667')):
         assert diagnose([str(files[0]), str(found), '--config', config_of(tmp_path, **options)]) == 0
         assert expected in capsys.readouterr().out
+    options = ['--iou-type', 'keypoints_crowd', '--config', config_of(tmp_path)]
+    assert diagnose([str(files[0]), str(found), *options]) == 0
+    assert 'AP 0.667' in capsys.readouterr().out
+
+
+def test_pictures_need_no_names(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody opens them."""
+    content = annotations()
+    content['images'] = [{'id': image['id']} for image in content['images']]
+    files[0].write_text(json.dumps(content))
+    assert diagnose([str(files[0]), str(files[1]), '--config', config_of(tmp_path)]) == 0
+    assert 'AP 0.442' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('kind', ['json', 'dump'])
@@ -374,8 +386,9 @@ def test_a_file_without_areas_and_a_config_that_needs_none(
     if kind == 'dump':
         found = tmp_path / 'dump.pkl'
         found.write_bytes(pickle.dumps(samples()))
-    assert diagnose([str(files[0]), str(found), '--config', config_of(tmp_path, use_area=False)]) == 0
-    assert 'AP 0.442' in capsys.readouterr().out
+    for options, of_metric in (([], {'use_area': False}), (['--no-area'], {})):
+        assert diagnose([str(files[0]), str(found), *options, '--config', config_of(tmp_path, **of_metric)]) == 0
+        assert 'AP 0.442' in capsys.readouterr().out
     assert diagnose([str(files[0]), str(found), '--config', config_of(tmp_path)]) == 2
     assert 'lacks area' in capsys.readouterr().err
 

@@ -20,6 +20,8 @@ __all__ = ['draw_attention', 'draw_features', 'spread']
 
 MOST_LAYERS = 6
 """How many layers, evenly spaced, are drawn with their channels."""
+MOST_PANELS = 120
+"""How many layers, evenly spaced, are drawn beside each other; for attention, divided by the number of joints."""
 MOST_JOINTS = 4
 """How many joints, evenly spaced, have a column of their own if nobody chose."""
 _MAP, _TOKENS = 3, 2
@@ -49,7 +51,9 @@ def draw_features(
     if not shown:
         return {}
     places = {name: _cells(grids[name]) for name in shown}
-    figures = {'layers': draw_layer_grid(crop, list(shown.values()), list(places.values()), list(shown), joint=joint)}
+    beside = spread(list(shown), MOST_PANELS)
+    chosen = [shown[name] for name in beside], [places[name] for name in beside]
+    figures = {'layers': draw_layer_grid(crop, *chosen, beside, joint=joint)}
     for name in spread(list(shown), MOST_LAYERS):
         figures[name] = draw_feature_maps(crop, shown[name], places[name], name, joint=joint)
     return figures
@@ -87,8 +91,9 @@ def draw_attention(
         elif values.shape[-2:] == (count, count):
             figures[name] = draw_joint_attention(values if values.ndim == _TOKENS else values.mean(0), names, name)
     if rows:
-        places = [_cells(grids[name]) for name in rows]
-        figures['layers'] = draw_attention_layers(crop, list(rows.values()), places, list(rows), chosen)
+        beside = spread(list(rows), max(1, MOST_PANELS // len(chosen)))
+        places = [_cells(grids[name]) for name in beside]
+        figures['layers'] = draw_attention_layers(crop, [rows[name] for name in beside], places, beside, chosen)
     return figures
 
 

@@ -12,7 +12,7 @@ __all__ = ['INTERPRET', 'add_interpretation', 'use_interpretation']
 
 INTERPRET = {
     'hooks': [
-        {'type': 'FeatureMapHook', 'layers': 'stages', 'pictures': 2},
+        {'type': 'FeatureMapHook', 'layers': 'stages', 'varying': 'pool', 'pictures': 2},
         {'type': 'AttentionHook', 'required': False, 'pictures': 2},
     ]
 }
@@ -36,11 +36,16 @@ def use_interpretation(cfg: Config, file: str | None) -> None:
     other = load_config(file)
     if other.get('interpret') is None:
         raise InputError(f"--interpret-config {file} lacks interpret=dict(hooks=[dict(type='FeatureMapHook', …), …])")
+    before = (cfg.get('interpret') or {}).get('hooks') or []
+    if cfg.get('custom_hooks'):  # of a run that wrote its config down with them
+        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook not in before]
     cfg.interpret = other.interpret
 
 
 def add_interpretation(cfg: Config) -> None:
     """Put the hooks of a config's ``interpret`` among its custom hooks; does nothing if it has none.
+
+    A config that a run wrote into its work dir has them there already.
 
     Raises:
         InputError: ``interpret`` is no ``dict(hooks=[…])``.
@@ -51,4 +56,5 @@ def add_interpretation(cfg: Config) -> None:
     hooks = wanted.get('hooks') if isinstance(wanted, dict) else None
     if not isinstance(hooks, list | tuple) or not all(isinstance(hook, dict) and 'type' in hook for hook in hooks):
         raise InputError("interpret takes dict(hooks=[dict(type='FeatureMapHook', …), …])")
-    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *hooks]
+    own = list(cfg.get('custom_hooks') or [])
+    cfg.custom_hooks = [*own, *(hook for hook in hooks if hook not in own)]

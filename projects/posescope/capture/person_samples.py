@@ -12,7 +12,7 @@ from posescope.capture.store.index import SampleIndex
 from posescope.capture.store.sample import Sample, plain
 from posescope.errors import InputError
 
-__all__ = ['box_files', 'crops_with_udp', 'pack_rotation', 'read_batch', 'read_people']
+__all__ = ['box_files', 'crops_with_udp', 'pack_rotation', 'read_batch', 'read_people', 'sizes_vary']
 
 _NEEDED = {'id', 'img_id', 'input_center', 'input_scale', 'input_size'}
 _TYPES = {
@@ -149,6 +149,15 @@ def pack_rotation(dataset: Any) -> None:
     for transform in _transforms(dataset):
         if isinstance(transform, PackPoseInputs) and 'bbox_rotation' not in transform.meta_keys:
             transform.meta_keys = (*transform.meta_keys, 'bbox_rotation')
+
+
+def sizes_vary(dataset: Any) -> bool:
+    """Whether pictures of a data set reach the model in different sizes, as with ``resize_mode='expand'``.
+
+    Args:
+        dataset: As for :func:`crops_with_udp`.
+    """
+    return any(getattr(transform, 'resize_mode', None) == 'expand' for transform in _transforms(dataset))
 
 
 def box_files(dataset: Any) -> list[str]:

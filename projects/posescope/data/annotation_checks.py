@@ -10,7 +10,7 @@ from posescope.errors import InputError
 _Problem = Callable[[dict[str, Any]], str | None]
 
 
-def check_annotations(content: Any, path: Path) -> None:
+def check_annotations(content: Any, path: Path, pictures: bool = True) -> None:
     """Raise :class:`InputError` unless a file has COCO's structure and finite numbers.
 
     Fields that a reader may do without (boxes, areas, joints) need not be there; where they are, they must be right.
@@ -18,6 +18,7 @@ def check_annotations(content: Any, path: Path) -> None:
     Args:
         content: The decoded file.
         path: The file, for the message.
+        pictures: Whether pictures have to be named, which evaluation alone does without.
     """
     if not isinstance(content, dict):
         kind = type(content).__name__
@@ -27,7 +28,7 @@ def check_annotations(content: Any, path: Path) -> None:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise InputError(f'{path} is no COCO-format annotation file: "{part}" has to be a list of objects')
     images, people = content['images'], content.get('annotations', [])
-    _refuse(images, 'images', path, _image_problem)
+    _refuse(images, 'images', path, _image_problem if pictures else _id_problem)
     known = {image['id'] for image in images}
     _refuse(people, 'annotations', path, lambda person: _person_problem(person, known))
     _refuse_doubles((image['id'] for image in images), 'images', path)

@@ -65,10 +65,15 @@ def joint_names(categories: Sequence[dict]) -> list[str] | None:
     return next((list(category['keypoints']) for category in categories if category.get('keypoints')), None)
 
 
+_SAME_JOINT = (('head', 'tophead', 'headtop'),)
+"""Plain names of one joint, of which a skeleton has one."""
+
+
 def match_joints(found: Sequence[str], wanted: Sequence[str], path: Path) -> list[int]:
     """Find where each wanted joint stands among the joints of a file.
 
-    Names are compared without regard to case and separators. The file may have further joints.
+    Names are compared without regard to case and separators, and one joint may go by several (the top of the head, in
+    CrowdPose's files and in MMPose). The file may have further joints.
 
     Args:
         found: Names in the order of the file.
@@ -82,6 +87,11 @@ def match_joints(found: Sequence[str], wanted: Sequence[str], path: Path) -> lis
         InputError: The file lacks a joint; the message lists both skeletons.
     """
     places = {plain_name(name): index for index, name in enumerate(found)}
+    plain = [plain_name(name) for name in wanted]
+    for same in _SAME_JOINT:
+        known, asked = ([name for name in same if name in names] for names in (places, plain))
+        if len(known) == len(asked) == 1:
+            places[asked[0]] = places[known[0]]
     missing = [name for name in wanted if plain_name(name) not in places]
     if missing:
         raise InputError(

@@ -54,9 +54,24 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_train(self, runner: Any) -> None:
         """Prepare, as mmengine does, and remove what a kill in the middle of a file left."""
         super().before_train(runner)
+        if runner._resume and self.last_ckpt is None:  # type: ignore[has-type]
+            path = Path(str(self.out_dir)) / self.filename_tmpl.format(self._step(runner))
+            self.last_ckpt = str(path) if path.is_file() else None
         if is_main_process() and '://' not in str(self.out_dir):
             for path in Path(self.out_dir).glob('.*.pth.*.part'):
                 path.unlink(missing_ok=True)
+
+    def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
+        """Save the best; and save again, as the host does with a new best, if the validation moved a schedule."""
+        super().after_val_epoch(runner, metrics)
+        step = self._step(runner)
+        written = self.last_ckpt is not None and Path(str(self.last_ckpt)).name == self.filename_tmpl.format(step)
+        if written and _follows_validation(runner.param_schedulers):
+            meta = dict(epoch=runner.epoch, iter=runner.iter, validated=runner.epoch)
+            self._save_checkpoint_with_step(runner, step, meta)
+
+    def _step(self, runner: Any) -> int:
+        return int(runner.epoch if self.by_epoch else runner.iter)
 
     @contextmanager
     def _removing_afterwards(self) -> Iterator[_DeferredRemovals]:
@@ -89,6 +104,13 @@ class AtomicCheckpointHook(CheckpointHook):
         if self.save_best and is_main_process():
             paths = [self.best_ckpt_path] if len(self.key_indicators) == 1 else self.best_ckpt_path_dict.values()
             deferred.carry_out({str(path) for path in paths})
+
+
+def _follows_validation(schedulers: Any) -> bool:
+    """Whether a schedule waits for validations, as ``ReduceOnPlateauLR`` does."""
+    if isinstance(schedulers, dict):
+        return any(map(_follows_validation, schedulers.values()))
+    return any(getattr(one, 'need_val_args', False) for one in schedulers or ())
 
 
 def refuse_non_finite(runner: Any) -> None:

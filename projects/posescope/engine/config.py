@@ -86,7 +86,7 @@ def test_config(args: argparse.Namespace) -> Config:
     """Merge the options of tools/test.py into its config, in MMPose's order."""
     cfg = load_config(args.config)
     _require(cfg, args.config, ('model', 'test_dataloader', 'test_evaluator'))
-    cfg.load_from = args.checkpoint
+    cfg.load_from, cfg.resume = args.checkpoint, False  # the config of a resumed run still says that it is one
     if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
         raise InputError(f'checkpoint {args.checkpoint} does not exist')
     _place(cfg, args)

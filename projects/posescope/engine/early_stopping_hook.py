@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import EarlyStoppingHook
 from mmpose.registry import HOOKS
 
@@ -37,8 +37,9 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
     def catch_up(self, runner: Any) -> None:
         """Decide over what was validated up to where a run is resumed; it ends there if it had ended."""
         path = self._path(runner)
-        kept = json.loads(path.read_text()) if path.is_file() else {}
-        self._scores = {int(iteration): score for iteration, score in kept.items() if int(iteration) <= runner.iter}
+        kept = [json.loads(path.read_text()) if path.is_file() else {}]
+        broadcast_object_list(kept)  # other machines may lack the file
+        self._scores = {int(iteration): score for iteration, score in kept[0].items() if int(iteration) <= runner.iter}
         for score in self._scores.values():
             stops, reason = self._check_stop_condition(score)
             if stops:

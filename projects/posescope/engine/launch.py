@@ -42,7 +42,8 @@ def adapt(cfg: Config) -> None:
     for hook in [*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or [])]:
         if isinstance(hook, dict) and name_of(hook.get('type')) in _REPLACED:
             hook['type'] = _REPLACED[name_of(hook['type'])]
-    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *({'type': name} for name in _ADDED)]
+    own = list(cfg.get('custom_hooks') or [])  # of a config that a run wrote down, with ours
+    cfg.custom_hooks = [*own, *(hook for name in _ADDED if (hook := {'type': name}) not in own)]
     wrapper: Any = cfg.get('optim_wrapper') or {}
     if name_of(wrapper.get('type')) == 'AmpOptimWrapper' and wrapper.get('dtype') == 'bfloat16':
         _autocast(wrapper)  # MMPose's heads hand their maps to NumPy, which has no bfloat16

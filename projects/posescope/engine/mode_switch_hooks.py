@@ -41,6 +41,9 @@ class ResumableModeSwitchHook(YOLOXPoseModeSwitchHook):
         if self.new_train_pipeline:
             loader.dataset.pipeline = self.new_train_pipeline
         runner.train_loop.dataloader = runner.build_dataloader(seeded(loader), seed=runner.seed)
+        sampler: Any = getattr(runner.train_loop.dataloader, 'sampler', None)
+        if hasattr(sampler, 'set_epoch'):  # the host told that of the loader before
+            sampler.set_epoch(runner.epoch)
 
 
 @HOOKS.register_module()

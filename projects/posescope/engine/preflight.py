@@ -13,7 +13,7 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from posescope.atomic import atomic_write
-from posescope.data.annotation_checks import check_annotations, check_for_data_set, without_jointless
+from posescope.data.annotation_checks import check_annotations, check_for_data_set, require_people, without_jointless
 from posescope.data.annotations import (
     joint_names,
     match_joints,
@@ -23,6 +23,7 @@ from posescope.data.annotations import (
     under_root,
 )
 from posescope.data.cues.config_checks import check_cues
+from posescope.engine.config_parts import name_of
 from posescope.errors import InputError, nearest
 
 CHECKED_SIZE = 64 * 2**20
@@ -50,11 +51,13 @@ def check_data(cfg: Config, phases: Sequence[str], work_dir: Path) -> None:
         for evaluator in _listed(cfg.get(f'{phase}_evaluator')):
             if not isinstance(evaluator, dict):
                 raise InputError(f'{phase}_evaluator has to be a dict or a list of dicts, not {evaluator!r}')
+        for evaluator in _evaluators(cfg.get(f'{phase}_evaluator')):
             path = evaluator.get('ann_file')
             if path and str(Path(path).resolve()) in replaced:
                 evaluator['ann_file'] = replaced[str(Path(path).resolve())]
             elif path and '://' not in path and not Path(path).is_file():
                 raise InputError(f'annotation file {path} of {phase}_evaluator does not exist')
+            _check_people(evaluator)
     check_cues(cfg, phases)
 
 
@@ -62,6 +65,22 @@ def _listed(value: Any) -> list[dict]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _check_people(evaluator: dict) -> None:
+    """Before a test rather than after it, look whether COCO's AP can be computed on the people of a file."""
+    path, asked = Path(evaluator.get('ann_file') or ''), evaluator.get('iou_type', 'keypoints')
+    of_coco = name_of(evaluator.get('type')) in ('CocoMetric', 'CocoKeypointMetric') and asked == 'keypoints'
+    if of_coco and not evaluator.get('format_only') and path.is_file() and path.stat().st_size <= CHECKED_SIZE:
+        area = ['area'] if evaluator.get('use_area', True) else []
+        require_people(read_json(path, 'annotation file'), path, ['bbox', *area, 'category_id'])
+
+
+def _evaluators(value: Any) -> Iterator[dict]:
+    """Yield the configs of evaluators and of metrics within them, but not the data sets that some are told."""
+    for evaluator in _listed(value):
+        yield evaluator
+        yield from _evaluators(evaluator.get('metrics'))
 
 
 def _coco_style(dataset: dict) -> Iterator[dict]:

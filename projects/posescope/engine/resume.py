@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from mmengine.dataset import InfiniteSampler
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.dist import broadcast_object_list, get_world_size, is_main_process
 from mmengine.logging import print_log
 from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
@@ -61,7 +61,9 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     def run(self) -> torch.nn.Module:
         """Train; a validation that the run was stopped in is made first."""
         self.runner.call_hook('before_train')
-        if self._epoch and not self.start_batch and self._due() and _last_validation(self._work_dir) != self._epoch:
+        if self._epoch:
+            self._decide_current_val_interval()  # as the host does after each epoch
+        if self._lacks_validation():
             self.runner.logger.info(f'the validation after epoch {self._epoch} had not ended: it is made now')
             self._validate()
         while self._epoch < self._max_epochs and not self.stop_training:
@@ -92,6 +94,15 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     @property
     def _work_dir(self) -> Path:
         return Path(self.runner.work_dir)
+
+    def _lacks_validation(self) -> bool:
+        """Whether the run was stopped in a validation; the first process tells the others, which may lack its files."""
+        if not self._epoch or self.start_batch or not self._due():
+            return False
+        validated = self.runner._loaded_meta.get('validated')
+        answer = [self._epoch not in (validated, _last_validation(self._work_dir))]
+        broadcast_object_list(answer)
+        return answer[0]
 
     def _due(self) -> bool:
         """Whether a validation belongs after the epochs that are done."""

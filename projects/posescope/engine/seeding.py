@@ -8,16 +8,21 @@ not, and with any number of workers.
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmpose.registry import DATA_SAMPLERS, DATASETS, HOOKS
 
 from posescope.errors import InputError
+
+_WITH_OWN_GENERATORS = (DefaultSampler, InfiniteSampler)
+_NAMED_WITH_OWN = ('MultiSourceSampler',)
+"""Samplers that draw from generators of their own; MMPose's is slow to import."""
 
 
 def seed_generators(*entropy: int) -> None:
@@ -125,7 +130,8 @@ class SeededSampler(_Forwarding):
 
     def _build(self) -> None:
         # Some samplers look into the data set, and ask for its type.
-        dataset = getattr(self._dataset, 'inner', self._dataset)
+        # Not those of a slice of ours: with num_batch_per_epoch, the host lets an epoch draw from a part.
+        dataset = self._dataset.inner if isinstance(self._dataset, SeededDataset) else self._dataset
         self.inner = DATA_SAMPLERS.build(self._config, default_args={'dataset': dataset, 'seed': self._seed})
         if self._seed is None:
             self._seed = int(getattr(self.inner, 'seed', None) or 0)
@@ -164,7 +170,9 @@ class SeededSampler(_Forwarding):
             self.set_epoch(epoch)
         epoch, last = self._epoch, 0
         drawn: Counter[int] = Counter()
-        for position, index in enumerate(self.inner):
+        own = isinstance(self.inner, _WITH_OWN_GENERATORS) or type(self.inner).__name__ in _NAMED_WITH_OWN
+        indices = iter(self.inner) if own else _apart(self.inner, self._seed or 0, get_rank(), epoch)
+        for position, index in enumerate(indices):
             # A wrapped-around tail and endless samplers count as a further pass, with augmentations of its own.
             passes = position * get_world_size() // max(len(self._dataset), 1)
             if passes != last:
@@ -175,6 +183,38 @@ class SeededSampler(_Forwarding):
             drawn[int(index)] += 1
             if position >= start:
                 yield SampleKey(index, (self._seed or 0, epoch + passes, int(index), *again))
+
+
+def _apart(sampler: Any, *entropy: int) -> Iterator[Any]:
+    """Iterate a sampler that may draw from the global generators, with states of these that are its own."""
+    own = _in_states(_states(), lambda: seed_generators(*entropy))[1]
+    iterator, own = _in_states(own, lambda: iter(sampler))
+    while True:
+        try:
+            index, own = _in_states(own, lambda: next(iterator))
+        except StopIteration:
+            return
+        yield index
+
+
+def _in_states(states: tuple[Any, ...], draw: Callable[[], Any]) -> tuple[Any, tuple[Any, ...]]:
+    """Draw with the global generators in other states; gives what was drawn and their states afterwards."""
+    outside = _states()
+    _set_states(states)
+    try:
+        return draw(), _states()
+    finally:
+        _set_states(outside)
+
+
+def _states() -> tuple[Any, ...]:
+    return random.getstate(), np.random.get_state(), torch.default_generator.get_state()  # noqa: NPY002
+
+
+def _set_states(states: tuple[Any, ...]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    torch.default_generator.set_state(states[2])
 
 
 def seeded(loader: dict) -> dict:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posescope.evaluation.bootstrap import LEAST_UNITS
+
 __all__ = ['CueEffect', 'cue_effect']
 
 _NEAR = 0.1
@@ -23,7 +25,7 @@ class CueEffect:
         people: Who counted: joint and mirror joint visible and apart.
         follow: Share of the way from the joint's own place to its mirror's that the prediction goes: 0 does not care
             about the cue, 1 goes where the cue goes.
-        low: Lower end of its 95 % interval.
+        low: Lower end of its 95 % interval; None with fewer than fifty pictures.
         high: Upper end.
         moved: Mean distance between the two predictions, in roots of the area.
     """
@@ -31,8 +33,8 @@ class CueEffect:
     joint: str
     people: int
     follow: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     moved: float
 
 
@@ -81,9 +83,13 @@ def cue_effect(
     return effects
 
 
-def _slope(along: NDArray[Any], squared: NDArray[Any], units: NDArray[Any], seed: int) -> tuple[float, float, float]:
+def _slope(
+    along: NDArray[Any], squared: NDArray[Any], units: NDArray[Any], seed: int
+) -> tuple[float, float | None, float | None]:
     _, unit = np.unique(units, return_inverse=True)
     sums = np.stack([np.bincount(unit, along), np.bincount(unit, squared)])
+    if sums.shape[1] < LEAST_UNITS:
+        return float(along.sum() / squared.sum()), None, None
     drawn = np.random.default_rng(seed).integers(sums.shape[1], size=(_RESAMPLES, sums.shape[1]))
     numerator, denominator = sums[:, drawn].sum(-1)
     low, high = np.percentile(numerator / denominator, [2.5, 97.5])

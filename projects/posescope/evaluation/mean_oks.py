@@ -130,9 +130,9 @@ def _person(sample: dict[str, Any]) -> Person | None:
     visible = visible[..., 0] if visible.ndim == 3 else visible  # converted data sets pair it with a weight
     if annotation.get('iscrowd', 0):
         visible = np.zeros_like(visible)  # labels of a crowd belong to nobody
-    raw = np.asarray(annotation.get('keypoints', ()), float)
+    raw = np.asarray(annotation.get('keypoints') or (), float)
     if len(raw) == 3 * visible.shape[1]:
-        visible = visible * raw[None, 2::3]
+        visible = np.where(visible > 0, raw[None, 2::3], 0)  # MMPose lets a negative flag be
     truth = np.concatenate([np.asarray(labels['keypoints'])[0, :, :2], visible[0][:, None]], axis=1)
     _, _, width, height = annotation['bbox']
     return Person(
@@ -141,5 +141,5 @@ def _person(sample: dict[str, Any]) -> Person | None:
         np.asarray(sample['pred_instances']['keypoints'])[0, :, :2],
         truth,
         # MMPose's stand-in where a data set has no area: the mean share of a box that a person covers in COCO.
-        float(annotation.get('area', 0.53 * width * height)),
+        float(0.53 * width * height if annotation.get('area') is None else annotation['area']),
     )

@@ -178,7 +178,8 @@ def collect(batches: Iterable[Batch], joints: int, converter: dict[str, Any] | N
     if converter is not None:
         converted = transform_pred({'keypoints': keypoints, 'keypoint_scores': scores}, **converter)
         keypoints, scores = converted['keypoints'], converted['keypoint_scores']
-    check_finite(keypoints, np.concatenate([scores, box_scores[:, None]], axis=1), found_in)
+    numbers = [scores, box_scores[:, None], *(part for part in (boxes, scales) if part is not None)]
+    check_finite(keypoints, np.concatenate(numbers, axis=1), found_in)
     return Predictions(
         found_in,
         np.repeat(category_ids[order], counts[order]),

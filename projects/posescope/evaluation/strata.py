@@ -42,7 +42,7 @@ def stratify(content: Mapping[str, Any]) -> dict[tuple[int, int], dict[str, str]
 
 
 def _strata(person: Mapping[str, Any], *, alone: bool) -> Iterator[tuple[str, str]]:
-    visible = np.asarray(person.get('keypoints', []))[2::3]
+    visible = np.asarray(person.get('keypoints') or [])[2::3]  # null, of a crowd, say
     labelled = int((visible > 0).sum())
     yield 'all', 'everyone'
     yield 'people', 'one' if alone else 'several'
@@ -51,7 +51,7 @@ def _strata(person: Mapping[str, Any], *, alone: bool) -> Iterator[tuple[str, st
         yield 'hidden joints', _HIDDEN[int(np.searchsorted([0.0, 0.2, 0.4], hidden))]
         share = labelled / len(visible)
         yield 'labelled joints', _LABELLED[0 if share == 1 else 1 if share >= 0.75 else 2]
-    if 'area' in person:
+    if person.get('area') is not None:
         yield 'size', ('small', 'medium', 'large')[int(np.searchsorted([32**2, 96**2], person['area'], 'right'))]
     told = told_by_renderer(person)
     if told.get('sector') in range(len(_HEADINGS)):

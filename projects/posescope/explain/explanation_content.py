@@ -113,15 +113,21 @@ def _without_meaning(joint: str, explainer: Explainer) -> str:
     return f"{joint.replace('_', ' ')}: target '{explainer.target.name}' means nothing for it here"
 
 
-def _without_model(explainer: Explainer, seen: Seen, person: int) -> dict[str, list[dict[str, float | None]]]:
-    """DI and LI of maps that know nothing of the model: what those of methods have to be compared with."""
+def _without_model(explainer: Explainer, seen: Seen, person: int) -> dict[str, list[dict[str, Any]]]:
+    """DI, LI and RI of maps that know nothing of the model: what those of methods have to be compared with."""
     height, width = seen.crops.inputs.shape[-2:]
     places = seen.pose.places[person : person + 1].cpu()
     found = compare_indices(places, (height, width), joints=explainer.joints)
     return {
         name: [
-            {'di': float(di), 'li': float(li) if np.isfinite(li) else None}
-            for di, li in zip(indices.di[0].tolist(), indices.li[0].tolist(), strict=True)
+            {
+                'di': float(di),
+                'li': float(li) if np.isfinite(li) else None,
+                'ri': dict(
+                    zip(explainer.function.joints, (one if np.isfinite(one) else None for one in ri), strict=True)
+                ),
+            }
+            for di, li, ri in zip(indices.di[0].tolist(), indices.li[0].tolist(), indices.ri[0].tolist(), strict=True)
         ]
         for name, indices in found.items()
     }

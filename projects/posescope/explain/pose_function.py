@@ -121,6 +121,10 @@ class PoseFunction:
         """Where the model is."""
         return next(self.model.parameters()).device
 
+    def own(self, inputs: Tensor) -> Tensor:
+        """Put a tensor where the model is, in the format of its weights, without a graph."""
+        return inputs.detach().to(next(self.model.parameters()))
+
     @property
     def mean_colour(self) -> Tensor:
         """(3, 1, 1) the data set's mean colour as the model takes it, which is zero."""
@@ -150,7 +154,12 @@ class PoseFunction:
 
         Returns:
             What the head gives; gradients pass.
+
+        Raises:
+            InputError: Somebody put the model into training mode again, where it depends on who else is in the batch.
         """
+        if self.model.training:
+            raise InputError('the model is in training mode: model.eval() before it is explained')
         return self.readout.read(self.readout.head.forward(self.model.extract_feat(inputs)))
 
     __call__ = forward
@@ -161,15 +170,23 @@ class PoseFunction:
 
     @contextmanager
     def frozen(self) -> Iterator['PoseFunction']:
-        """While entered, no gradients are computed for parameters; leaving restores what was asked for."""
+        """While entered, no gradients are computed for parameters, and none of activations twice to save memory.
+
+        Leaving restores what was asked for.
+        """
         before = [(parameter, parameter.requires_grad) for parameter in self.model.parameters()]
+        recomputing = [module for module in self.model.modules() if getattr(module, 'with_cp', False) is True]
         try:
             for parameter, _ in before:
                 parameter.requires_grad_(False)
+            for module in recomputing:
+                module.with_cp = False
             yield self
         finally:
             for parameter, wanted in before:
                 parameter.requires_grad_(wanted)
+            for module in recomputing:
+                module.with_cp = True
 
     def people_of(self, image: NDArray[np.uint8], boxes: ArrayLike | None = None) -> Crops:
         """Cut people out of a picture as the config's test pipeline does.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from posescope.capture.attention.full_precision import full_precision
+from posescope.capture.attention.full_precision import full_precision, precision_of
 
 HAS_NAMES = hasattr(torch.backends.cuda.matmul, 'fp32_precision')
 
@@ -54,3 +54,17 @@ def test_products_on_a_gpu() -> None:
         found = (one @ other).cpu()
     assert (rounded - exact).abs().max() > 1e-3  # the setting does something here
     assert (found - exact).abs().max() < 2e-4
+
+
+def test_what_a_product_is_computed_in_follows_the_settings() -> None:
+    assert precision_of(torch.bfloat16, 'cpu') is torch.bfloat16
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision('highest')
+        assert precision_of(torch.float32, 'cuda') is precision_of(torch.float32, 'cpu') is torch.float32
+        torch.set_float32_matmul_precision('high')
+        assert precision_of(torch.float32, 'cuda') is torch.float16
+        with full_precision('cpu'):
+            assert precision_of(torch.float32, 'cuda') is torch.float32
+    finally:
+        torch.set_float32_matmul_precision(before)

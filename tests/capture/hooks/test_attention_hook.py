@@ -188,8 +188,23 @@ def test_model_without_attention(people: Path, tmp_path: Path, caplog: pytest.Lo
     config.log_level = 'INFO'
     build_run(config).test()
     log = next((tmp_path / 'default').glob('*/*.log')).read_text()
-    assert 'AttentionHook: this model has no attention of a class that is known; nothing is written' in log
+    assert 'AttentionHook: this model has no attention; nothing is written' in log
     assert not (tmp_path / 'default' / 'attention').exists()
+
+
+def test_what_only_calls_the_fused_function_is_read_unasked(people: Path, tmp_path: Path) -> None:
+    """As --interpret does, for a module that nobody made a reader for."""
+
+    class Attending(torch.nn.Module):
+        def forward(self, maps: torch.Tensor) -> torch.Tensor:
+            tokens = maps.flatten(2).mT
+            mixed = torch.nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+            return mixed.mT.unflatten(2, maps.shape[2:])
+
+    runner = build_run(run_config('resnet', people, tmp_path, [hook(required=False)]))
+    runner.model.backbone.layer1.add_module('own', Attending())
+    runner.test()
+    assert posescope.open_store(tmp_path / 'attention').layers == ('backbone.layer1.own',)
 
 
 def test_whole_images_have_no_joint_to_look_from(people: Path, tmp_path: Path) -> None:

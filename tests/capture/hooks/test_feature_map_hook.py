@@ -1,6 +1,7 @@
 """Feature maps in a store are those of a plain forward, for every person, with a way back to the image."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -278,3 +279,28 @@ def test_rows_that_are_no_people(people: Path, tmp_path: Path) -> None:
     runner = build_run(run_config('hrformer', people, tmp_path, [hook([layer])]))
     with pytest.raises(CaptureError, match=r'attn.attn gives .* for 3 data samples: its first axis'):
         runner.test()
+
+
+def test_pictures_of_different_sizes(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """MMPose's bottom-up configs let a picture keep its shape; one of the two is upright here."""
+    folder = tmp_path / 'data'
+    shutil.copytree(people.parent, folder)
+    picture = sorted(folder.glob('*.png'))[1]
+    cv2.imwrite(str(picture), cv2.rotate(cv2.imread(str(picture)), cv2.ROTATE_90_CLOCKWISE))
+    content = json.loads((folder / people.name).read_text())
+    content['images'][1].update(width=content['images'][1]['height'], height=content['images'][1]['width'])
+    (folder / people.name).write_text(json.dumps(content))
+
+    def run(**options: Any) -> None:
+        config = run_config('bottomup', folder / people.name, tmp_path / 'run', [hook(['backbone'], **options)])
+        config.test_dataloader.dataset.pipeline[1].resize_mode = 'expand'
+        build_run(config).test()
+
+    with pytest.raises(InputError, match=r"in different sizes .*choose reduction='pooled', varying='pool'"):
+        run()
+    run(varying='pool')
+    store = posescope.open_store(tmp_path / 'run/features')
+    assert store['backbone[0]'].ndim == 2
+    assert len(store) == 2
+    with pytest.raises(InputError, match=r"varying='pol' is not one of refuse, pool \(nearest: pool"):
+        FeatureMapHook(varying='pol')

@@ -154,3 +154,20 @@ def test_refusals(tmp_path) -> None:
             for sample, arrays, grids in batches_of_one:
                 writer.write([sample], arrays, grids)
     StoreWriter(tmp_path, IDENTITY).close()  # no lock is left
+
+
+def test_what_a_failed_run_fitted_is_no_other_runs(tmp_path) -> None:
+    """The second layer has too few channels, so the first one's fit is not kept; nor is one that a kill left."""
+    arrays = {'a': torch.randn(1, 5, 3, 3), 'b': torch.randn(1, 2, 3, 3)}
+    with (
+        pytest.raises(CaptureError, match='cannot find k=3'),
+        ReducedWriter(StoreWriter(tmp_path, IDENTITY), dict(type='PCA', k=3)) as writer,
+    ):
+        writer.write(SAMPLES[:1], arrays)
+    assert not list(tmp_path.glob('fitted-*'))
+    killed = StoreWriter(tmp_path, IDENTITY)
+    killed.save_fitted('a', {'basis': np.ones((3, 5)), 'mean': np.zeros(5)})
+    killed.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    with ReducedWriter(StoreWriter(tmp_path, {'config': 'other'}), dict(type='PCA', k=2)) as writer:
+        writer.write(SAMPLES[:1], {'a': arrays['a']})
+    assert open_store(tmp_path)['a'].shape == (1, 2, 3, 3)

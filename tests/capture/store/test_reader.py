@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pickle
 import resource
@@ -75,7 +76,8 @@ def test_samples_come_back_as_they_went(store) -> None:
     [
         3, -1, np.int64(7), slice(None), slice(5, 40, 7), slice(30, 2, -3), ..., [4, 4, 46, 0], np.arange(47) % 3 == 0,
         np.array([], int), np.array([[1, 2], [33, 2]]), (slice(2, 30), 1), (5, slice(None), 2),
-        ([1, 46], slice(None), 3, 1), (np.array([[1, 2], [33, 2]]), 4),
+        ([1, 46], slice(None), 3, 1), (np.array([[1, 2], [33, 2]]), 4), (..., 0), (..., 1, 2),
+        (...,), (), (..., None, 3),
     ],
 )  # fmt: skip
 def test_indexing_is_numpys(store, turned, index) -> None:
@@ -348,3 +350,13 @@ def test_without_mmpose_and_its_kin(store) -> None:
     )
     found = subprocess.run([sys.executable, '-c', code, store.folder], capture_output=True, text=True, check=True)
     assert json.loads(found.stdout) == store.person(12)['head'].tolist()
+
+
+def test_equal_ids_on_two_ranks_are_named(tmp_path: Path) -> None:
+    """No rank could know while it wrote its own."""
+    for rank in range(2):
+        with StoreWriter(tmp_path, IDENTITY, rank, 2, expected=2) as writer:
+            sample = dataclasses.replace(SAMPLES[0], image_path=f'set{rank}/a.jpg')
+            writer.write([sample], draw_maps([sample]))
+    with pytest.raises(InputError, match=r'is in set0/a.jpg and in set1/a.jpg: data sets that share ids'):
+        open_store(tmp_path)

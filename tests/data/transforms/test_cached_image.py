@@ -1,5 +1,6 @@
 """Pictures that are read once."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -42,3 +43,10 @@ def test_what_does_not_fit_is_read_again(picture: Path) -> None:
     picture.unlink()
     with pytest.raises(FileNotFoundError):
         loaded(picture, cached)
+
+
+def test_an_empty_file_is_left_to_who_names_it(tmp_path: Path) -> None:
+    path = tmp_path / 'empty.jpg'
+    path.touch()
+    with pytest.raises(Exception, match=re.escape(str(path))):
+        loaded(path, CachedImage())

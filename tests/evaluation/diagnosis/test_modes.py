@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mmpose.registry import KEYPOINT_CODECS
 
 from posescope.evaluation.diagnosis.error_classes import classify
 from posescope.evaluation.diagnosis.modes import count_modes, modes
@@ -122,3 +123,19 @@ def test_heatmaps_of_half_precision() -> None:
         'input_scale': np.array([96.0, 128.0]),
     }
     assert peaks_of_sample(sample)[0, 0].tolist() == [76, 168]
+
+
+def test_peaks_of_unbiased_maps_lie_where_their_codec_puts_them() -> None:
+    """On maps of 24 × 32 cells the other mapping is a whole cell off at the far border."""
+    codec = KEYPOINT_CODECS.build(
+        {'type': 'UDPHeatmap', 'input_size': (96, 128), 'heatmap_size': (24, 32), 'sigma': 4 / 3, 'blur_kernel_size': 5}
+    )
+    joints = np.random.default_rng(0).uniform((6, 8), (90, 120), (1, 17, 2)).astype(np.float32)
+    heatmaps = codec.encode(joints.copy(), np.ones((1, 17), np.float32))['heatmaps']
+    places = codec.decode(heatmaps)[0] * 2 + [10, 20]  # of a crop that shows twice its size
+    sample = {
+        'input_center': [10 + 96, 20 + 128], 'input_scale': [192, 256], 'pred_instances': {'keypoints': places},
+        'pred_fields': {'heatmaps': heatmaps},
+    }  # fmt: skip
+    distance = np.linalg.norm(peaks_of_sample(sample)[:, 0] - places[0], axis=1)
+    assert distance.max() < 0.75 * 8, 'half a cell, diagonally'

@@ -1,12 +1,15 @@
 import pytest
 import torch
+from mmpose.registry import MODELS
 from torch import Tensor
 
 from posescope.capture.grid import Grid
 from posescope.errors import InputError
+from posescope.evaluation.diagnosis.skeleton import skeleton_of_file
 from posescope.explain.attribution.attention_rollout import AttentionRollout, cells_under
 from posescope.explain.attribution.to_pixels import to_pixels
-from tests.explain.attribution.explained import JOINTS, explained
+from posescope.explain.pose_function import PoseFunction
+from tests.explain.attribution.explained import JOINTS, bind, explained
 
 SCALE, HEADS, TOKENS = 16, 2, (8, 6)
 
@@ -48,3 +51,21 @@ def test_cells_under_places() -> None:
 def test_models_without_attention_between_cells_are_refused(name: str, what: str) -> None:
     with pytest.raises(InputError, match=what):
         AttentionRollout().attribute(*explained(name), JOINTS)
+
+
+def test_a_backbone_of_which_only_a_part_attends_between_cells_is_refused() -> None:
+    """In PVT's first stages a cell looks at patches, and only in the last one at the others."""
+    backbone = {
+        'type': 'PyramidVisionTransformer', 'embed_dims': 8, 'num_heads': [1, 2, 4, 8], 'num_layers': [1, 1, 1, 2],
+        'out_indices': (3,),
+    }  # fmt: skip
+    codec = {'type': 'MSRAHeatmap', 'input_size': (96, 128), 'heatmap_size': (12, 16), 'sigma': 1.0}
+    head = {
+        'type': 'HeatmapHead', 'in_channels': 64, 'out_channels': 17, 'deconv_out_channels': (8, 8),
+        'deconv_kernel_sizes': (4, 4), 'loss': {'type': 'KeypointMSELoss'}, 'decoder': codec,
+    }  # fmt: skip
+    config = {'type': 'TopdownPoseEstimator', 'backbone': backbone, 'head': head}
+    config['data_preprocessor'] = {'type': 'PoseDataPreprocessor'}
+    made, inputs = PoseFunction(MODELS.build(config), skeleton_of_file('coco')), torch.rand(1, 3, 128, 96)
+    with pytest.raises(InputError, match=r'all attention of the backbone .* 3 of 5 calls of PyramidVisionTransformer'):
+        AttentionRollout().attribute(made, inputs, bind(made, inputs), JOINTS)

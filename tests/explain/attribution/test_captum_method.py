@@ -6,7 +6,7 @@ import torch
 
 from posescope.errors import InputError
 from posescope.explain.attribution.captum_method import CaptumMethod
-from tests.explain.attribution.explained import JOINTS, explained
+from tests.explain.attribution.explained import JOINTS, bind, explained
 from tests.explain.attribution.known_look import LEFT_WRIST, PATCH, LookingBackbone, looking
 
 
@@ -57,3 +57,14 @@ def test_what_captum_refuses_is_told_in_one_line() -> None:
 def test_a_typo_is_answered_with_the_nearest() -> None:
     with pytest.raises(InputError, match='nearest: GradientShap'):
         CaptumMethod(algorithm='GradientSharp')
+
+
+def test_what_is_drawn_for_a_person_depends_on_nobody_else() -> None:
+    made, inputs, bound = explained('resnet')
+    method = CaptumMethod(algorithm='GradientShap', baseline='blur', n_samples=2)
+    both = method.attribute(made, inputs, bound, JOINTS)
+    assert torch.equal(method.attribute(made, inputs[1:], bind(made, inputs[1:]), JOINTS), both[1:])
+    assert torch.equal(
+        CaptumMethod(1, algorithm='GradientShap', baseline='blur', n_samples=2).attribute(made, inputs, bound, JOINTS),
+        both,
+    )

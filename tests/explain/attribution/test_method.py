@@ -5,7 +5,7 @@ from posescope.errors import InputError
 from posescope.explain.attribution import METHODS, build_method
 from posescope.explain.attribution.method import chunks
 from posescope.explain.outputs import Outputs
-from tests.explain.attribution.explained import bind, explained
+from tests.explain.attribution.explained import JOINTS, bind, explained
 from tests.explain.small_models import crops, fresh
 
 
@@ -77,3 +77,22 @@ def test_a_trial_takes_few_passes_and_changes_nothing(name: str, monkeypatch: py
     method.trial().attribute(made, inputs, bound, [0])
     assert sum(seen) <= 3
     assert vars(method) == before
+
+
+@pytest.mark.parametrize('name', ['saliency', 'integrated_gradients'])
+def test_gradients_are_computed_also_where_none_are_asked_for(name: str) -> None:
+    case = explained('resnet')
+    expected = build_method(name).attribute(*case, JOINTS)
+    with torch.no_grad():
+        assert torch.equal(build_method(name).attribute(*case, JOINTS), expected)
+
+
+def test_a_model_in_double_precision_is_explained_in_it() -> None:
+    made = fresh('resnet')
+    made.model.double()
+    inputs = crops(1).double()
+    bound = bind(made, inputs)
+    method = build_method('integrated_gradients')
+    maps = method.attribute(made, inputs.float(), bound, JOINTS)
+    assert made(inputs).heatmap.dtype is torch.float64
+    assert method.residual(made, inputs.float(), bound, maps, JOINTS).abs().max() < 0.02

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from posescope.capture.attention.full_precision import full_precision
+from posescope.capture.attention.full_precision import full_precision, precision_of
 from posescope.errors import CaptureError
 
 __all__ = ['TOLERANCES', 'AttentionCall', 'GridSize', 'Kind', 'Tokens']
@@ -20,7 +20,7 @@ GridSize = tuple[int, int]
 """Height and width of a map, in cells."""
 
 TOLERANCES = {torch.float32: 1e-4, torch.float64: 1e-4, torch.float16: 5e-3, torch.bfloat16: 4e-2}
-"""How far rows times v may be from a module's own output, as a share of the largest output, by number format."""
+"""How far rows times v may be from a module's own output, as a share of the largest output, by format of factors."""
 _MOST_WEIGHTS = 1 << 24
 """How many weights are held at once where all rows are needed."""
 
@@ -163,7 +163,8 @@ class AttentionCall:
         if found.shape != output.shape:
             raise CaptureError(f'{self.name}: rows times v are {tuple(found.shape)}, its output {tuple(output.shape)}')
         difference = float((found - output).abs().max()) if output.numel() else 0.0
-        limit = TOLERANCES.get(self.output.dtype, 1e-4) if tolerance is None else tolerance
+        computed = precision_of(self.output.dtype, self.q.device.type)
+        limit = TOLERANCES.get(computed, 1e-4) if tolerance is None else tolerance
         largest = float(output.abs().max()) if output.numel() else 0.0
         if not difference <= limit * largest + self._rounding():  # NaN is no agreement either
             raise CaptureError(

@@ -21,7 +21,7 @@ from posescope.capture.call_counts import CallCounts
 from posescope.capture.eager_mode import EagerMode
 from posescope.capture.interception import Interception, in_backward
 from posescope.capture.layers import named_layers, unwrapped
-from posescope.errors import CaptureError, InputError, nearest
+from posescope.errors import CaptureError, InputError, NoAttentionError, nearest
 
 __all__ = ['AttentionTaps', 'attention_layers']
 
@@ -217,7 +217,7 @@ class AttentionTaps(AbstractContextManager['AttentionTaps']):
         for pattern in self._patterns:
             if pattern[:1] != '!' and not any(fnmatchcase(name, pattern) for name in self.names):
                 read = ', '.join(self.names) or f'none; classes with a reader are {", ".join(known_classes())}'
-                raise InputError(
+                raise NoAttentionError(
                     f'layers=[{pattern!r}] matches no attention: none of its modules has a reader or calls '
                     f'F.scaled_dot_product_attention; attention of this model: {read}'
                 )

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 
-__all__ = ['full_precision']
+__all__ = ['full_precision', 'precision_of']
 
 
 @contextmanager
@@ -26,3 +27,22 @@ def full_precision(device: str) -> Iterator[None]:
             stack.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
             torch.set_float32_matmul_precision('highest')
         yield
+
+
+def precision_of(kind: torch.dtype, device: str) -> torch.dtype:
+    """In which format the factors of a product are, where nothing but its operands is known.
+
+    Args:
+        kind: Of the operands.
+        device: Type of the device.
+
+    Returns:
+        float16, whose fraction has as many bits as TensorFloat32's, or bfloat16, where float32 is rounded to that.
+    """
+    if kind is not torch.float32:
+        return kind
+    backends: Any = torch.backends
+    matmul = backends.cuda.matmul if device == 'cuda' else backends.mkldnn.matmul
+    if not hasattr(matmul, 'fp32_precision'):  # before PyTorch 2.9
+        return kind if torch.get_float32_matmul_precision() == 'highest' else torch.float16
+    return {'tf32': torch.float16, 'bf16': torch.bfloat16}.get(matmul.fp32_precision, kind)

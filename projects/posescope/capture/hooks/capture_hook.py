@@ -140,6 +140,7 @@ class CaptureHook(Hook, ABC):
         """Open the store and begin to look."""
         self._abandon()
         dataset = runner.test_loop.dataloader.dataset
+        self.check(dataset)
         trained = isinstance(runner._train_loop, BaseLoop) and runner._train_loop.iter > 0
         checkpoint = None if trained else runner._load_from
         identity = run_identity(runner.cfg, unwrapped(runner.model), checkpoint, self.options())
@@ -179,6 +180,7 @@ class CaptureHook(Hook, ABC):
         if not is_main_process():
             return
         dataset, model = runner.val_loop.dataloader.dataset, unwrapped(runner.model)
+        self.check(dataset)
         handful = Handful(dataset, self.people)
         folder = Path(runner.work_dir) / self.out_dir / f'epoch_{epoch}'
         shutil.rmtree(folder, ignore_errors=True)  # of a training before, whose checkpoint is replaced as well
@@ -200,7 +202,6 @@ class CaptureHook(Hook, ABC):
         world: int,
         step: int = 0,
     ) -> StoredCapture | None:
-        self.check(dataset)
         pack_rotation(dataset)
         udp = crops_with_udp(dataset)
         recorder = self.recorder(runner, unwrapped(runner.model), udp)
@@ -258,7 +259,12 @@ class CaptureHook(Hook, ABC):
         who = f'{person.image_id}' if person.ann_id is None else f'{person.image_id}_{person.ann_id}'
         values = {name: array.float().numpy() for name, array in arrays.items()}
         places = {name: grid_entry(grid) for name, grid in grids.items()}
-        for name, figure in self.draw(crop, values, places).items():
+        try:
+            figures = self.draw(crop, values, places)
+        except InputError as error:  # a picture is not worth a test
+            runner.logger.warning(f'{type(self).__name__}: {who} is not drawn: {error}')
+            return
+        for name, figure in figures.items():
             picture = to_rgb(figure)
             file = f'{who}_{name}'.replace('/', '_')
             imwrite(picture[..., ::-1], str(folder / f'{file}.png'))

@@ -115,10 +115,11 @@ class ReducedWriter:
 
     def _fit(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for name, reduction in self._reductions.items():
-            if not reduction.fitted:
-                reduction.fit([arrays[name] for _, arrays in waiting if name in arrays], self._all_reduce)
-                self._writer.save_fitted(name, reduction.state())
+        unfitted = {name: reduction for name, reduction in self._reductions.items() if not reduction.fitted}
+        for name, reduction in unfitted.items():
+            reduction.fit([arrays[name] for _, arrays in waiting if name in arrays], self._all_reduce)
+        for name, reduction in unfitted.items():  # all or none
+            self._writer.save_fitted(name, reduction.state())
         for samples, arrays in waiting:
             self._hand_on(samples, arrays, copy=False)
 

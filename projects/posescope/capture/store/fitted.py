@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posescope.capture.store.tensor_file import TensorFile, write_tensors
 
-__all__ = ['load_fitted', 'save_fitted']
+__all__ = ['forget_fitted', 'load_fitted', 'save_fitted']
 
 
 def save_fitted(folder: Path, layer: str, arrays: Mapping[str, NDArray], rank: int) -> None:
@@ -31,6 +31,12 @@ def load_fitted(folder: Path, layer: str) -> dict[str, NDArray]:
         return {}
     file = TensorFile(path)
     return {name: np.array(file[name]) for name in sorted(file.header)}
+
+
+def forget_fitted(folder: Path) -> None:
+    """Remove all that was kept: of a run that ended before it stored anything, which may have been another one."""
+    for path in folder.glob('fitted-*.safetensors'):
+        path.unlink(missing_ok=True)
 
 
 def _file(folder: Path, layer: str) -> Path:

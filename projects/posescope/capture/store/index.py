@@ -149,10 +149,19 @@ class SampleIndex(Sequence[Sample]):
         return _ids([key[1] for key in self.keys])
 
     def merged(self) -> NDArray[np.int64]:
-        """Rows sorted by image and annotation id; of rows with one key the first alone stays."""
+        """Rows sorted by image and annotation id; of rows with one key the first alone stays.
+
+        Raises:
+            InputError: Two of them are of different pictures, which no rank could know while it wrote its own.
+        """
         first: dict[Key, int] = {}
         for row, key in enumerate(self.keys):
-            first.setdefault(key, row)
+            before = self.image_paths[first.setdefault(key, row)]
+            if before != self.image_paths[row]:
+                raise InputError(
+                    f'image id {key[0]}, annotation id {key[1]} is in {before} and in {self.image_paths[row]}: data '
+                    'sets that share ids cannot share a store; test each by itself'
+                )
         return np.array([first[key] for key in sorted(first, key=order)], np.int64)
 
     def take(self, rows: slice | Sequence[int] | NDArray[np.int64]) -> 'SampleIndex':

@@ -79,7 +79,11 @@ class LayerArray:
         return len(self._row)
 
     def __getitem__(self, index: Any) -> NDArray:
-        first, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
+        index = index if isinstance(index, tuple) else (index,)
+        if not index or index[0] is Ellipsis:
+            taken = sum(part is not None for part in index[1:])
+            index = (slice(None),) * (self.ndim - taken) + index[1:]
+        first, rest = index[0], index[1:]
         if isinstance(first, int | np.integer):
             shard, row = self._shard[first], self._row[first]
             place = (row, *rest)

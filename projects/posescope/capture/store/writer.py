@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from posescope.atomic import atomic_write
 from posescope.capture.store.block_queue import Block
-from posescope.capture.store.fitted import load_fitted, save_fitted
+from posescope.capture.store.fitted import forget_fitted, load_fitted, save_fitted
 from posescope.capture.store.folder_lock import FolderLock
 from posescope.capture.store.index import SampleIndex
 from posescope.capture.store.manifest import ORDERED, Manifest, done_file, grid_entry, remove_leftovers, shards
@@ -197,6 +197,8 @@ class StoreWriter:
             )
         with self._explaining():
             remove_leftovers(self.folder, self.rank)
+            if self._manifest is None:
+                forget_fitted(self.folder)  # no rank fits before all of them are here
         numbers = {int(path.stem.split('-')[1]) for path in paths}
         orders = orders_in(TensorFile(paths[0])) if paths else {}
         there, _ = SampleIndex.read(paths)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -44,5 +45,5 @@ class CachedImage(BaseTransform):
 def _read(path: str) -> np.ndarray | None:
     try:
         return mmcv.imfrombytes(get(path), flag='color')
-    except OSError:
+    except (OSError, cv2.error):  # OpenCV's is that of an empty file
         return None

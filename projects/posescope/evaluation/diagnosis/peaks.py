@@ -93,7 +93,18 @@ def peaks_of_sample(sample: Mapping[str, Any]) -> NDArray[np.float32] | None:
         return None
     if len(peaks) != predicted['keypoints'].shape[1]:
         return None
-    return to_image(peaks, size, sample['input_center'], sample['input_scale']).astype(np.float32)
+    region = sample['input_center'], sample['input_scale']
+    ways = [to_image(peaks, size, *region)]
+    if min(size) > 1:  # unbiased codecs spread the cells' centres over the whole input
+        ways.append(to_image(peaks, (size[0] - 1, size[1] - 1), *region))
+    places = as_array(predicted['keypoints'])[0, :, :2]
+    return min(ways, key=lambda way: _distance(way[:, 0], places)).astype(np.float32)
+
+
+def _distance(peaks: NDArray[np.float64], places: NDArray[Any]) -> float:
+    """How far a codec's places are from the first peaks, which tells how it maps cells; infinite without any."""
+    known = np.isfinite(peaks).all(1)
+    return float(np.median(np.linalg.norm(peaks[known] - places[known], axis=1))) if known.any() else np.inf
 
 
 def _radius(size: int) -> int:

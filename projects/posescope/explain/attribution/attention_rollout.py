@@ -57,8 +57,15 @@ class AttentionRollout(Method):
 
     def _calls(self, function: PoseFunction, taps: AttentionTaps) -> list[AttentionCall]:
         """Calls between cells of a map, from the first layer to the last."""
-        calls = [call for name in taps.names for call in taps.calls.get(name, [])]
-        found = [call for call in calls if call.grid is not None and call.query_grid == call.grid]
+        calls = [(name, call) for name in taps.names for call in taps.calls.get(name, [])]
+        found = [call for _, call in calls if call.grid is not None and call.query_grid == call.grid]
+        left = [name for name, call in calls if name.startswith('backbone.') and not any(call is one for one in found)]
+        if found and (left or len({call.grid for call in found}) > 1):
+            raise InputError(
+                f"method '{self.name}' needs all attention of the backbone to be between the cells of one map, and "
+                f'{len(left)} of {len(calls)} calls of {type(function.model.backbone).__name__} are not ('
+                f'{left[0] if left else "maps of different sizes"}, …)'
+            )
         if not found:
             raise InputError(
                 f"method '{self.name}' needs attention between cells of the picture, and "

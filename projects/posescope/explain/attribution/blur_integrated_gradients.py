@@ -69,6 +69,7 @@ class BlurIntegratedGradients(Method):
         joints: list[int] | None = None,
     ) -> Tensor:
         """How far maps (N, K, H, W) are from complete: (N, K), their sum less the target's gain along the path."""
+        inputs = function.own(inputs)
         return residual(function, inputs, blurred(inputs, self.sigma, self.taps), bound, maps, joints)
 
     def _path(self, picture: Tensor) -> Tensor:

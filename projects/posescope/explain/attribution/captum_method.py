@@ -94,7 +94,9 @@ class CaptumMethod(Method):
         shared = 'feature_mask' in takes
         found = inputs.new_zeros(len(inputs), len(joints), *inputs.shape[2:])
         with _own_random_numbers(), torch.enable_grad():
-            for some in chunks(len(inputs), 1 if shared else self.batch_size):
+            # GradientShap draws each person's baseline from all that it is given at once.
+            alone = shared or self.algorithm == 'GradientShap'
+            for some in chunks(len(inputs), 1 if alone else self.batch_size):
                 options = self._options(takes, function, inputs[some])
                 rows = torch.arange(some.start, some.stop, device=inputs.device)
                 for number, joint in enumerate(joints):

@@ -71,11 +71,18 @@ def backward_each(scores: Tensor, starts: list[Tensor], joints: list[int]) -> It
             yield (None,) * len(starts)
             continue
         goes_on = number < len(joints) - 1
-        yield torch.autograd.grad(scores[:, joint].sum(), starts, retain_graph=goes_on, allow_unused=True)
+        with torch.enable_grad():
+            total = scores[:, joint].sum()
+        yield torch.autograd.grad(total, starts, retain_graph=goes_on, allow_unused=True)
 
 
 def summed_gradients(
-    function: PoseFunction, points: Iterator[Points], bound: BoundTarget, joints: list[int], inputs: Tensor
+    function: PoseFunction,
+    points: Iterator[Points],
+    bound: BoundTarget,
+    joints: list[int],
+    inputs: Tensor,
+    batch_size: int,
 ) -> Tensor:
     """Add up weighted gradients over many points for each person.
 
@@ -85,6 +92,7 @@ def summed_gradients(
         bound: The target.
         joints: K joints.
         inputs: (N, 3, H, W) the people.
+        batch_size: How many joints go back through the first layers at once.
 
     Returns:
         (N, K, 3, H, W).
@@ -104,7 +112,8 @@ def summed_gradients(
     sums = total.movedim(-1, 2).transpose(0, 1)  # (N, K, C, h, w)
     if stem is None:
         return sums.contiguous()
-    return torch.stack([stem.pull_back(person, shape) for person in sums])
+    pulled = [[stem.pull_back(some, shape) for some in person.split(batch_size)] for person in sums]
+    return torch.stack([torch.cat(parts) for parts in pulled])
 
 
 def _stem_gradients(

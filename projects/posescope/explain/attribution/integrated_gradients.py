@@ -49,7 +49,9 @@ class IntegratedGradients(Method):
         parts = []
         for person, (picture, difference) in enumerate(zip(inputs, differences, strict=True)):
             alone = bound.of_people(torch.tensor([person]))
-            sums = summed_gradients(function, self._points(picture, difference), alone, joints, picture[None])
+            sums = summed_gradients(
+                function, self._points(picture, difference), alone, joints, picture[None], self.batch_size
+            )
             parts.append((sums * difference).sum(2))
         return torch.cat(parts)
 
@@ -62,6 +64,7 @@ class IntegratedGradients(Method):
         joints: list[int] | None = None,
     ) -> Tensor:
         """How far maps (N, K, H, W) are from complete: (N, K), their sum less target(input) - target(baseline)."""
+        inputs = function.own(inputs)
         return residual(function, inputs, baseline_of(self.baseline, function, inputs), bound, maps, joints)
 
     def _points(self, picture: Tensor, difference: Tensor) -> Iterator[Points]:

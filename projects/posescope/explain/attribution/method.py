@@ -67,7 +67,7 @@ class Method(ABC):
 
         Args:
             function: The model.
-            inputs: (N, 3, H, W) float32, normalised; the crops that ``bound`` was bound to, in its order.
+            inputs: (N, 3, H, W), normalised; the crops that ``bound`` was bound to, in its order.
             bound: The target.
             joints: K joints of interest; None for all. All share the passes through the model.
 
@@ -80,7 +80,7 @@ class Method(ABC):
         """
         wanted = list(range(bound.places.shape[1])) if joints is None else [int(joint) for joint in joints]
         self._check(function, inputs, bound, wanted)
-        inputs = inputs.detach().to(function.device, torch.float32)
+        inputs = function.own(inputs)
         with function.frozen(), EagerMode(function.model):
             maps = self._maps_that_fit(function, inputs, bound, wanted)
         valid = bound.valid[:, wanted, None, None].to(maps.device)

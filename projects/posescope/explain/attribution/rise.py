@@ -68,7 +68,7 @@ class RISE(Method):
             weighted, weights = torch.zeros_like(found[person]), torch.zeros_like(found[person, 0])
             total = weighted.new_zeros(len(joints))
             for some in chunks(self.masks, self.batch_size):
-                masks = drawn[some].to(inputs.device)
+                masks = drawn[some].to(inputs)
                 shown = channels_last(cover + masks[:, None] * (picture - cover))
                 scores = alone.score(function(shown), torch.zeros(len(masks), dtype=torch.long))[:, joints]
                 weighted += torch.einsum('mk,mhw->khw', scores, masks)

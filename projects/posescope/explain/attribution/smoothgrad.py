@@ -44,7 +44,7 @@ class SmoothGrad(Method):
         parts = []
         for person, picture in enumerate(inputs):
             alone = bound.of_people(torch.tensor([person]))
-            sums = summed_gradients(function, self._points(picture), alone, joints, picture[None])
+            sums = summed_gradients(function, self._points(picture), alone, joints, picture[None], self.batch_size)
             parts.append(sums.sum(2))
         return torch.cat(parts)
 
@@ -55,6 +55,6 @@ class SmoothGrad(Method):
     def _points(self, picture: Tensor) -> Iterator[Points]:
         noise = self.draw(tuple(picture.shape)) * (self.noise * (picture.max() - picture.min())).cpu()
         for some in chunks(self.samples, self.batch_size):
-            noisy = picture + noise[some].to(picture.device)
+            noisy = picture + noise[some].to(picture)
             rows = torch.zeros(len(noisy), dtype=torch.long, device=picture.device)
             yield Points(noisy, rows, noisy.new_full((len(noisy),), 1 / self.samples))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from posescope.explain.pose import Pose
 from posescope.explain.pose_function import PoseFunction
-from posescope.explain.targets.contrast import Contrast
+from posescope.explain.targets.contrast import Contrast, within_input
 
 __all__ = ['AgainstPerson']
 
@@ -18,4 +18,4 @@ class AgainstPerson(Contrast):
 
     def opposite(self, function: PoseFunction, pose: Pose, truth: Tensor | None, other: Tensor | None) -> Tensor:
         """The other person's joints."""
-        return self.needed(other, 'other', pose)
+        return within_input(function, self.needed(other, 'other', pose))

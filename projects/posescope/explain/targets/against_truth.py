@@ -6,7 +6,7 @@ from torch import Tensor
 
 from posescope.explain.pose import Pose
 from posescope.explain.pose_function import PoseFunction
-from posescope.explain.targets.contrast import Contrast
+from posescope.explain.targets.contrast import Contrast, within_input
 
 __all__ = ['AgainstTruth']
 
@@ -18,4 +18,4 @@ class AgainstTruth(Contrast):
 
     def opposite(self, function: PoseFunction, pose: Pose, truth: Tensor | None, other: Tensor | None) -> Tensor:
         """The labels."""
-        return self.needed(truth, 'truth', pose)
+        return within_input(function, self.needed(truth, 'truth', pose))

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from posescope.explain.outputs import Outputs
@@ -17,7 +18,7 @@ from posescope.explain.targets.target import Target
 from posescope.explain.targets.value import Value
 from posescope.explain.targets.weighted_score import WeightedScore
 
-__all__ = ['Contrast']
+__all__ = ['Contrast', 'within_input']
 
 _EVIDENCE: dict[str, type[PlacedTarget]] = {
     'heatmap': Value,
@@ -66,3 +67,9 @@ class Contrast(Target):
             )
 
         return BoundTarget(self.name, here, inside & (cells != cells_there).any(-1), measure, fixed)
+
+
+def within_input(function: PoseFunction, places: Tensor) -> Tensor:
+    """Leave out places (P, K, 2) that the input does not show: they become NaN."""
+    last = places.new_tensor(function.input_size) - 0.5
+    return torch.where(((places >= -0.5) & (places <= last)).all(-1, keepdim=True), places, torch.nan)
