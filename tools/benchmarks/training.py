@@ -32,13 +32,11 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import count as numbers
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from scipy import stats
 
 import posescope
 from posescope.atomic import atomic_write
@@ -47,7 +45,7 @@ from posescope.engine.command import command
 from posescope.engine.config import load_config
 from posescope.engine.resume import latest_checkpoint
 from posescope.errors import InputError
-from posescope.evaluation.significance import detectable_delta, equality_p
+from posescope.evaluation.equivalence import equivalence
 from posescope.report.benchmarks import median_interval, record, write_records
 from posescope.report.plain_config import plain, plain_config
 from posescope.report.timed_runs import Seconds, in_turn
@@ -57,8 +55,6 @@ ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/selection/rendered/td-hm_res18_rendered-128x96.py'
 PEOPLE, EPOCHS, REPEATS, SEEDS = 512, 4, 5, 5
 WANTED, WANTED_FLOAT32 = 2.5, 1.4
-MARGIN = 0.005
-"""Of AP: half a point."""
 SAME_LOSS = 0.1
 """Share by which the mean losses of the last epochs may differ: other draws of the augmentation, not other training."""
 BARE = f"""
@@ -285,36 +281,6 @@ def trained_ap(side: Side, seed: int, folder: Path, coco: Sequence[str] = ()) ->
     found: float = json.loads(result.read_text())['AP']
     print(f'{side.name}, seed {seed}: AP {found:.4f}', flush=True)
     return found
-
-
-def equivalence(ours: Sequence[float], theirs: Sequence[float], margin: float = MARGIN) -> dict[str, float]:
-    """Make two one-sided Welch tests of whether two means differ by less than a margin.
-
-    Args:
-        ours: Independent draws, at least two.
-        theirs: Likewise.
-        margin: Smallest difference that would matter.
-
-    Returns:
-        ``delta`` of the means, ``low`` and ``high`` of its 90 % interval, which lies within the margin exactly where
-        ``p`` is below 5 %. With ``seeds_needed`` of each side, 80 % of such studies would show two equal ones equal.
-    """
-    delta = statistics.fmean(ours) - statistics.fmean(theirs)
-    parts = [statistics.variance(values) / len(values) for values in (ours, theirs)]
-    error = math.sqrt(sum(parts))
-    squares = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (ours, theirs), strict=True))
-    freedom = error**4 / squares if squares else math.inf
-    width = stats.t.ppf(0.95, freedom) * error
-    spread = math.sqrt(statistics.fmean(statistics.variance(values) for values in (ours, theirs)))
-    seeds = next(n for n in numbers(2) if detectable_delta(spread * math.sqrt(2 / n), 2 * n - 2, 0.9, 0.1) <= margin)
-    return {
-        'delta': delta,
-        'low': delta - width,
-        'high': delta + width,
-        'p': equality_p(delta, error, margin, freedom),
-        'margin': margin,
-        'seeds_needed': seeds,
-    }
 
 
 def benchmark_equivalence(args: argparse.Namespace) -> dict[str, Any]:
