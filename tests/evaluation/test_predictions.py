@@ -118,5 +118,5 @@ def test_outputs_that_are_no_poses_are_refused() -> None:
 def test_boxes_that_are_not_finite_are_refused() -> None:
     """One of infinite size would be outside every range of areas, and so no false positive."""
     wrong = sample(3, bboxes=np.array([[0, 0, np.inf, 5]], np.float32))
-    with pytest.raises(InputError, match='have a joint, a score or a box that is not finite, first on image 7'):
+    with pytest.raises(InputError, match='have a joint or a score or a box that is not finite, first on image 7'):
         collect([read_batch([wrong])], joints=3)

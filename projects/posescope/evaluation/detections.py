@@ -116,7 +116,7 @@ def check_finite(keypoints: NDArray[Any], scores: NDArray[Any], image_ids: NDArr
     finite = np.isfinite(keypoints).all((1, 2)) & np.isfinite(scores).reshape(len(scores), -1).all(1)
     wrong = np.flatnonzero(~finite)
     raise InputError(
-        f'{len(wrong)} of {len(finite)} predictions have a joint, a score or a box that is not finite, '
+        f'{len(wrong)} of {len(finite)} predictions have a joint or a score or a box that is not finite, '
         f'first on image {image_ids[int(wrong[0])]}'
     )
 

@@ -152,7 +152,7 @@ class StudyPlan:
     def test_split(self) -> Split | None:
         """The split that says how good something is, and that nothing may be chosen by; None if there is but one."""
         name = 'test' if 'test' in self.splits else self.compare_on
-        return self.splits[name] if name == 'test' or len(self.splits) > 1 else None
+        return self.splits.get(name) if name == 'test' or len(self.splits) > 1 else None
 
     def trials(self) -> list[tuple[RunPlan, int]]:
         """Every run with each of its seeds: first all runs with their first seed, then with their second, ….

@@ -18,7 +18,7 @@ def test_sums_are_those_of_single_gradients(name: str) -> None:
             for row, weight, each in zip(rows, weights, gradient, strict=True):
                 expected[row, number] += weight * each
         parts = (Points(points[some], rows[some], weights[some]) for some in (slice(0, 3), slice(3, 5)))
-        found = summed_gradients(made, parts, bound, JOINTS, inputs)
+        found = summed_gradients(made, parts, bound, JOINTS, inputs, batch_size=1)
     torch.testing.assert_close(found, expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-4)
 
 
