@@ -140,6 +140,7 @@ class MeansOfRuns:
         return float((np.abs(self.studies.miss) <= half).mean())
 
 
+@pytest.mark.long
 def test_images_alone() -> None:
     (found,) = images_alone(400, 65, 45, SKILLS[:1])
     low, high = bounds(found)

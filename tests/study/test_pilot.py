@@ -47,6 +47,7 @@ def test_a_step_is_both_passes() -> None:
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.long
 def test_steps_are_timed_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a config's own modules are imported too; a model that ends the process ends nothing else."""
     (tmp_path / 'own_model.py').write_text(
