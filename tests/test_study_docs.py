@@ -1,6 +1,7 @@
 """Tables in docs/ are those of the study files beside them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 
@@ -52,6 +53,31 @@ def test_what_is_said_of_precision_is_what_was_measured() -> None:
     assert f'and {short(min(half))} to {short(max(half))} for the four heatmap models' in text
     span = f'{short(means["default", "coco/AP .75"])} against {short(min(strict))} to {short(max(strict))}'
     assert span in ' '.join(text.split())
+
+
+def test_what_is_said_of_changes_is_what_was_measured() -> None:
+    study = json.loads((ROOT / 'docs/modify/modification-study.json').read_text())
+    text = ' '.join((ROOT / 'docs/modify.md').read_text().split())
+
+    def of(name: str, value: Callable[[dict], float]) -> list[float]:
+        return [value(run) for run in study['runs'] if run['name'] == name]
+
+    def inversions(run: dict) -> float:
+        return 100 * run['metrics']['test']['diagnosis/share/inversion']
+
+    def error(run: dict) -> float:
+        return run['calibration']['persons']['ece']
+
+    changed, nothing = of('inversion-margin', inversions), of('nothing', inversions)
+    assert all(one < other for one, other in zip(changed, nothing, strict=True)), 'in each of the five pairs'
+    assert f'({mean(changed):.2f} % against {mean(nothing):.2f} % of joints on test)' in text
+    errors = [f'{mean(of(name, error)):.3f}'.removeprefix('0') for name in ('calibrated', 'nothing-mean-score')]
+    assert f'(ECE {errors[0]} against {errors[1]} for people on dev)' in text
+    found = [one['detectable'] for one in study['comparisons']]
+    ends = [f'{end:.3f}'.removeprefix('0') for end in (min(found), max(found))]
+    assert f'differences of {ends[0]} to {ends[1]} four times out of five' in text
+    assert sum(one['verdict'] == 'worse' for one in study['comparisons']) == 4
+    assert not any(one['verdict'] == 'better' for one in study['comparisons'])
 
 
 def short(value: float) -> str:

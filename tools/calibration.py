@@ -31,9 +31,10 @@ from posescope.evaluation.calibration import (
 from posescope.evaluation.coco_metric import CocoKeypointMetric
 from posescope.evaluation.detections import Detections
 from posescope.evaluation.diagnosis.skeleton import Skeleton, find_skeleton
+from posescope.evaluation.metric_arguments import add_metric_arguments, options_of_metric
 from posescope.evaluation.oks import require_sigmas
 from posescope.evaluation.people import People, people_from_coco
-from posescope.evaluation.prediction_files import DUMP_SUFFIXES, evaluate_dump, metric_options, read_detections
+from posescope.evaluation.prediction_files import DUMP_SUFFIXES, evaluate_dump, read_detections
 from posescope.evaluation.ranking import Ranking, instance_scores, rank_by
 
 DESCRIPTION = """\
@@ -104,23 +105,6 @@ def read_subject(args: argparse.Namespace) -> Subject:
         raise InputError(f'{args.detections}: detections are a .json file or a dump ({", ".join(DUMP_SUFFIXES)})')
     detections = read_detections(args.detections, people, iou_type)
     return Subject(people, detections, None, skeleton.sigmas, skeleton.joints)
-
-
-def options_of_metric(args: argparse.Namespace) -> dict[str, Any]:
-    """Arguments of the metric: what the command line says, else what the config says.
-
-    Raises:
-        InputError: The config is missing or broken, or detections with scores of their own are to be scored.
-    """
-    asked = {'score_mode': args.score_mode, 'nms_mode': args.nms_mode}
-    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-    if given and args.detections.suffix.lower() not in DUMP_SUFFIXES:
-        raise InputError('--score-mode and --nms-mode are for dumps; a .json file has scores, and what it lists counts')
-    if args.no_area:
-        given['use_area'] = False
-    if args.iou_type is not None:
-        given['iou_type'] = args.iou_type
-    return {**metric_options(args.config), **given}
 
 
 def _evaluate(
@@ -312,24 +296,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--metainfo', help="metainfo file of the skeleton, or MMPose's name of one")
     parser.add_argument('--sigmas', type=float, nargs='+', metavar='S', help='spread of each joint, relative to √area')
-    parser.add_argument(
-        '--score-mode',
-        choices=['bbox', 'bbox_keypoint', 'bbox_rle', 'keypoint'],
-        help="how dumped people are scored; default: as in the config, or MMPose's",
-    )
-    parser.add_argument(
-        '--no-area', action='store_true', help='weigh people by their boxes, where annotations have no areas'
-    )
-    parser.add_argument(
-        '--iou-type',
-        choices=['keypoints', 'keypoints_crowd'],
-        help="who counts: COCO's rule, or CrowdPose's; default: as in the config, or COCO's",
-    )
-    parser.add_argument(
-        '--nms-mode',
-        choices=['oks_nms', 'soft_oks_nms', 'none'],
-        help="how doubles among dumped people are dropped; default: as in the config, or MMPose's",
-    )
+    add_metric_arguments(parser)
     parser.add_argument('--resamples', type=int, default=1000, help='of the bootstrap, default %(default)s')
     parser.add_argument('--seed', type=int, default=0, help='of the bootstrap and of the halves, default %(default)s')
     parser.add_argument('--out', type=Path, metavar='DIR', help='write calibration.json and figures there')

@@ -17,9 +17,10 @@ from posescope.evaluation.bootstrap import Progress
 from posescope.evaluation.diagnosis import Diagnosis, PoseDiagnosis, diagnose
 from posescope.evaluation.diagnosis.diagnosis_content import write
 from posescope.evaluation.diagnosis.skeleton import Skeleton, find_skeleton
+from posescope.evaluation.metric_arguments import add_metric_arguments, options_of_metric
 from posescope.evaluation.oks import require_sigmas
 from posescope.evaluation.people import people_from_coco
-from posescope.evaluation.prediction_files import DUMP_SUFFIXES, evaluate_dump, metric_options, read_detections
+from posescope.evaluation.prediction_files import DUMP_SUFFIXES, evaluate_dump, read_detections
 
 DESCRIPTION = """\
 Sort every labelled joint into good, jitter, inversion (left for right), swap (another person's joint), miss, or
@@ -68,42 +69,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--metainfo', help="metainfo file of the skeleton, or MMPose's name of one")
     parser.add_argument('--sigmas', type=float, nargs='+', metavar='S', help='spread of each joint, relative to √area')
-    parser.add_argument(
-        '--score-mode',
-        choices=['bbox', 'bbox_keypoint', 'bbox_rle', 'keypoint'],
-        help="how dumped people are scored; default: as in the config, or MMPose's",
-    )
-    parser.add_argument(
-        '--no-area', action='store_true', help='weigh people by their boxes, where annotations have no areas'
-    )
-    parser.add_argument(
-        '--iou-type',
-        choices=['keypoints', 'keypoints_crowd'],
-        help="who counts: COCO's rule, or CrowdPose's; default: as in the config, or COCO's",
-    )
-    parser.add_argument(
-        '--nms-mode',
-        choices=['oks_nms', 'soft_oks_nms', 'none'],
-        help="how doubles among dumped people are dropped; default: as in the config, or MMPose's",
-    )
+    add_metric_arguments(parser)
     return parser
-
-
-def options_of_metric(args: argparse.Namespace) -> dict[str, Any]:
-    """Arguments of the metric: what the command line says, else what the config says.
-
-    Raises:
-        InputError: The config is missing or broken, or detections with scores of their own are to be scored.
-    """
-    asked = {'score_mode': args.score_mode, 'nms_mode': args.nms_mode}
-    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-    if given and args.detections.suffix.lower() not in DUMP_SUFFIXES:
-        raise InputError('--score-mode and --nms-mode are for dumps; a .json file has scores, and what it lists counts')
-    if args.no_area:
-        given['use_area'] = False
-    if args.iou_type is not None:
-        given['iou_type'] = args.iou_type
-    return {**metric_options(args.config), **given}
 
 
 def diagnose_dump(args: argparse.Namespace, skeleton: Skeleton, progress: Progress | None) -> Diagnosis:

@@ -21,8 +21,7 @@ from mmpose.registry import DATA_SAMPLERS, DATASETS, HOOKS
 from posescope.errors import InputError
 
 _WITH_OWN_GENERATORS = (DefaultSampler, InfiniteSampler)
-_NAMED_WITH_OWN = ('MultiSourceSampler',)
-"""Samplers that draw from generators of their own; MMPose's is slow to import."""
+"""Samplers that are known to draw from generators of their own."""
 
 
 def seed_generators(*entropy: int) -> None:
@@ -170,7 +169,7 @@ class SeededSampler(_Forwarding):
             self.set_epoch(epoch)
         epoch, last = self._epoch, 0
         drawn: Counter[int] = Counter()
-        own = isinstance(self.inner, _WITH_OWN_GENERATORS) or type(self.inner).__name__ in _NAMED_WITH_OWN
+        own = isinstance(self.inner, _WITH_OWN_GENERATORS)
         indices = iter(self.inner) if own else _apart(self.inner, self._seed or 0, get_rank(), epoch)
         for position, index in enumerate(indices):
             # A wrapped-around tail and endless samplers count as a further pass, with augmentations of its own.

@@ -89,7 +89,7 @@ class CalibratedHead(WrappedHead):
             losses = super().loss(feats, batch_data_samples, train_cfg)
         maps = encoded_maps(self, _last(computed[-1]).detach())
         instances = self.decode(maps)
-        truths = joint_truths(self.decoder, batch_data_samples, self.sigmas, maps.device)
+        truths = joint_truths(self, batch_data_samples, maps.device)
         ks, oks = truths.similarity(places_in_input(self.decoder, instances, maps.device))
         ks_logits, oks_logits = self.branch(feats[-1].detach(), maps, _scores(instances, maps))
         labelled = truths.labelled

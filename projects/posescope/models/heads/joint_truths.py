@@ -9,9 +9,9 @@ from mmpose.codecs import UDPHeatmap
 from torch import Tensor
 
 from posescope.errors import InputError
-from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS
+from posescope.models.codecs.categorical_heatmap import COCO_SIGMAS, check_sigmas
 
-__all__ = ['JointTruths', 'joint_truths', 'places_in_input']
+__all__ = ['JointTruths', 'innermost_codec', 'joint_truths', 'places_in_input']
 
 NEEDED = ('transformed_keypoints', 'area', 'input_scale')
 """What a sample has to bring where its codec does not tell similarity's scale."""
@@ -37,21 +37,19 @@ class JointTruths(NamedTuple):
         return ks, (ks * self.labelled).sum(1) / self.labelled.sum(1).clamp(min=1)
 
 
-def joint_truths(
-    decoder: Any, samples: Sequence[Any], sigmas: Sequence[float] | None, device: torch.device
-) -> JointTruths:
+def joint_truths(head: Any, samples: Sequence[Any], device: torch.device) -> JointTruths:
     """Read labels of a batch in training.
 
     Args:
-        decoder: The head's codec. One that is a ``CategoricalHeatmap`` gives places and scales in its labels.
+        head: A calibrated head. A codec of it that is a ``CategoricalHeatmap`` gives places and scales in its labels.
         samples: B samples. With another codec their metainfo holds what the pipeline knew: ``transformed_keypoints``,
             ``area`` and ``input_scale``, to be named in ``meta_keys`` of ``PackPoseInputs``.
-        sigmas: Spread of each joint as in OKS; None for those of COCO's 17 joints.
         device: Where to put them.
 
     Raises:
         InputError: Something of that is missing.
     """
+    decoder, sigmas = head.decoder, head.sigmas
     labels = [sample.gt_instance_labels for sample in samples]
     labelled = (torch.cat([label.keypoint_weights for label in labels]) > 0).float().to(device)
     if all('keypoint_scales' in label for label in labels):
@@ -70,11 +68,7 @@ def joint_truths(
     meta = [sample.metainfo for sample in samples]
     places = torch.as_tensor(np.concatenate([each['transformed_keypoints'][..., :2] for each in meta]))
     spread = 2 * np.asarray(COCO_SIGMAS if sigmas is None else sigmas)
-    if len(spread) != places.shape[1]:
-        raise InputError(
-            f'CalibratedHead has sigmas of {len(spread)} joints, and there are {places.shape[1]}: give sigmas=… of '
-            'this skeleton, one for each joint'
-        )
+    check_sigmas(head, spread, places.shape[1])
     areas = np.array([np.ravel(each['area'])[0] for each in meta], float)
     zooms = np.array([decoder.input_size[0] / np.ravel(each['input_scale'])[0] for each in meta], float)
     # Where nobody measured an area there is no OKS, so such a person's joints do not count.
@@ -84,14 +78,19 @@ def joint_truths(
     return JointTruths(places.float().to(device), scales.float().to(device), labelled)
 
 
+def innermost_codec(codec: Any) -> Any:
+    """Take a codec out of whatever is wrapped around it."""
+    while hasattr(codec, 'codec'):
+        codec = codec.codec
+    return codec
+
+
 def places_in_input(decoder: Any, instances: Sequence[Any], device: torch.device) -> Tensor:
     """Gather what a codec decoded: (B, K, 2), x and y in pixels of the input.
 
     MMPose's UDP codec spreads the pixels' centres over the whole width; they are put back to 0 … width - 1.
     """
     places = np.concatenate([np.asarray(each.keypoints)[..., :2] for each in instances])
-    while hasattr(decoder, 'codec'):  # one around another
-        decoder = decoder.codec
-    if isinstance(decoder, UDPHeatmap):
+    if isinstance(innermost_codec(decoder), UDPHeatmap):
         places = places * np.subtract(decoder.input_size, 1) / decoder.input_size
     return torch.as_tensor(places, dtype=torch.float32, device=device)

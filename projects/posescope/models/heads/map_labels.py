@@ -9,6 +9,7 @@ from torch import Tensor
 
 from posescope.errors import InputError
 from posescope.models.heads.categorical_heatmap_head import CategoricalHeatmapHead
+from posescope.models.heads.joint_truths import innermost_codec
 from posescope.models.heads.wrapped_head import WrappedHead
 
 __all__ = ['check_maps', 'encoded_maps', 'innermost', 'map_labels']
@@ -32,9 +33,7 @@ def check_maps(head: Any, combined: bool) -> None:
         InputError: Naming both, and what would do.
     """
     inner = innermost(head)
-    decoder: Any = getattr(inner, 'decoder', None)
-    while hasattr(decoder, 'codec'):  # one around another
-        decoder = decoder.codec
+    decoder = innermost_codec(getattr(inner, 'decoder', None))
     offsets = getattr(decoder, 'heatmap_type', '') == 'combined'
     if isinstance(inner, MSPNHead) or not hasattr(decoder, 'heatmap_size') or (offsets and not combined):
         codec = 'no codec' if decoder is None else f'codec {type(decoder).__name__}'
