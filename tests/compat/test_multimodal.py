@@ -18,6 +18,7 @@ print(VisionTransformer.__name__, 'mmpretrain.models.multimodal.blip' in sys.mod
 """
 
 
+@pytest.mark.long
 def test_a_vision_transformer_beside_transformers_5(tmp_path: Path) -> None:
     """A package that has only a version, and none of the names: what mmpretrain finds of its own in a later one."""
     package, facts = tmp_path / 'transformers', tmp_path / 'transformers-5.17.0.dist-info'

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from posescope.compat import inert_types
+from posescope.compat.safe_globals import allow_stand_ins
 from posescope.errors import InputError, nearest
 
 ALLOWED: dict[str, Callable[..., Any]] = {
@@ -30,7 +31,7 @@ ALLOWED: dict[str, Callable[..., Any]] = {
     # The annealing curve in param_schedulers, where a one-cycle schedule was used.
     'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler': inert_types.OneCycleType,
 }
-"""Name in a checkpoint -> what it leads to here. Nothing else is allowed besides what torch allows by itself."""
+"""Name in a checkpoint -> what it leads to here. Nothing else is allowed but what torch or the program allows."""
 
 # The unpickler fills only objects whose class is allowlisted. A pickle names a global as module.name, so no pickle can
 # name one without a dot: it can have such an array built and filled, but never get hold of the class.
@@ -50,8 +51,11 @@ def allow_mmengine_types() -> None:
 
     torch >= 2.6 reads weights only unless told otherwise, and refuses the arrays, numbers and ``HistoryBuffer`` in
     these files. The check stays on: :data:`ALLOWED` is added to what passes. Calling it twice is harmless.
+
+    A program may allow numpy's own types, before or after: the stand-ins keep their names, and leave to those types
+    what they would refuse, such as arrays of text. (Arrays of several fields and masked arrays they cannot leave.)
     """
-    torch.serialization.add_safe_globals([(stand_in, name) for name, stand_in in {**ALLOWED, **_FILLED}.items()])
+    allow_stand_ins({**ALLOWED, **_FILLED})
 
 
 def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:

@@ -5,7 +5,8 @@ state it gives to allowlisted classes. numpy's own are not made for that: ``nump
 ``numpy.dtype.__setstate__`` with other flags make object arrays of forged pointers, which is a way to run code.
 ``HistoryBuffer.__setstate__`` changes the class for the whole process, and ``getattr`` reaches everything. None of them
 is allowlisted: each name in mmengine's checkpoints leads to one of the few functions and classes below, which check
-what they get and make numbers only.
+what they get and make numbers only. What they would refuse goes to the real thing if, and only if, the program itself
+has allowed that to torch.
 """
 
 import math
@@ -14,8 +15,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from posescope.compat.safe_globals import allowed_by_others
+
 REFUSAL = 'posescope refuses'
 _PLAIN_DTYPES = frozenset(['b1', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'f2', 'f4', 'f8', 'c8', 'c16'])
+_SCALARS = ('numpy.core.multiarray.scalar', 'numpy._core.multiarray.scalar')
 _STATISTICS = ('min', 'max', 'current', 'mean')
 _ANNEALING = ('_annealing_cos', '_annealing_linear')
 
@@ -39,9 +43,15 @@ class PlainDtype:
         dtype: The numpy dtype; ``numpy.dtype(self)`` gives it, too.
     """
 
+    def __new__(cls, code: str, align: bool = False, copy: bool = False) -> Any:
+        """Make the type of a number; any other is numpy's own, where that is allowed."""
+        if isinstance(code, str) and code in _PLAIN_DTYPES:
+            return super().__new__(cls)
+        if (allowed := allowed_by_others('numpy.dtype')) is not None:
+            return allowed(code, align, copy)
+        _refuse(f'a numpy array of type {code!r}: only numbers are plain data')
+
     def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
-        if not isinstance(code, str) or code not in _PLAIN_DTYPES:
-            _refuse(f'a numpy array of type {code!r}: only numbers are plain data')
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple) -> None:
@@ -77,6 +87,10 @@ class RestoredArray(np.ndarray):
         if self._filled or not isinstance(state, tuple) or len(state) != 5:
             _refuse('a numpy array that is built in an unusual way')
         version, shape, dtype, fortran_order, data = state
+        if isinstance(dtype, np.dtype) and allowed_by_others('numpy.ndarray') is not None:
+            super().__setstate__(state)
+            self._filled = True
+            return
         if version != 1 or not isinstance(dtype, PlainDtype) or not isinstance(data, bytes):
             _refuse('a numpy array that is not made of numbers')
         if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
@@ -128,6 +142,10 @@ def new_array(*_: object) -> RestoredArray:
 
 def new_scalar(dtype: PlainDtype, data: bytes) -> np.generic:
     """Make one number from its bytes; stands for numpy's ``scalar``."""
+    if isinstance(dtype, np.dtype):
+        for allowed in map(allowed_by_others, _SCALARS):
+            if allowed is not None:
+                return allowed(dtype, data)
     if not isinstance(dtype, PlainDtype) or not isinstance(data, bytes) or len(data) != dtype.dtype.itemsize:
         _refuse('a numpy scalar that is not one number')
     return np.frombuffer(data, dtype.dtype)[0]
@@ -150,4 +168,6 @@ def known_attribute(owner: object, name: str) -> object:
         from mmengine.optim import OneCycleParamScheduler
 
         return getattr(OneCycleParamScheduler, name)
+    if (allowed := allowed_by_others('builtins.getattr')) is not None:
+        return allowed(owner, name)
     _refuse(f'to look up {name!r} of {owner!r}')
