@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('out', metavar='OUT', type=Path, help='folder to render into: new, empty, or rendered before')
     parser.add_argument('--num', metavar='N', type=int, help='number of pictures')
-    parser.add_argument('--seed', metavar='S', type=int, help='0 to 9999; decides every pixel; default 0')
+    parser.add_argument('--seed', metavar='S', type=int, help='0 to 9999; decides every pixel, and the ids; default 0')
     parser.add_argument('--split', metavar='NAME', help='name of the set within OUT, default people')
     parser.add_argument(
         '--processes', metavar='P', type=int, default=available_cores(), help='default: one a core, here %(default)s'

@@ -118,6 +118,11 @@ def test_an_area_is_needed_where_it_is_read() -> None:
         (lambda c: c['images'][0].update(id='one'), r"images\[0\] has the id 'one'; MMPose's data sets need whole"),
         (lambda c: c['images'][0].pop('width'), r'images\[0\] lacks width, which'),
         (lambda c: c['annotations'][0].pop('category_id'), r'annotations\[0\] lacks category_id'),
+        (
+            lambda c: c['annotations'][1].update(bbox=None),
+            r'annotations\[1\] \(id 1\) has joints but null for its bbox',
+        ),
+        (lambda c: c['annotations'][1].update(bbox=None) or c.pop('categories'), 'null for its bbox'),
     ],
 )
 def test_what_data_sets_of_mmpose_need(change: Callable, words: str) -> None:
@@ -128,3 +133,12 @@ def test_what_data_sets_of_mmpose_need(change: Callable, words: str) -> None:
         content['annotations'] = []
     with pytest.raises(InputError, match=words):
         check_for_data_set(content, PATH)
+
+
+@pytest.mark.parametrize('change', [{'keypoints': None, 'bbox': None}, {'keypoints': [], 'bbox': None}])
+def test_who_has_no_joints_needs_no_box(change: dict) -> None:
+    content = right()
+    content['annotations'][1].update(change)
+    check_for_data_set(content, PATH)
+    del content['annotations'][0]['bbox']  # MMPose leaves such people out
+    check_for_data_set(content, PATH)

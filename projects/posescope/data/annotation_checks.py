@@ -97,16 +97,16 @@ def _short(value: Any) -> str:
 def check_for_data_set(content: dict[str, Any], path: Path) -> None:
     """Raise :class:`InputError` unless MMPose's data sets can read what :func:`check_annotations` has passed.
 
-    They compute with the ids of images and with their sizes, and ask for the category of everybody with joints.
+    They compute with the ids of images and with their sizes, and ask for the category of everybody with joints. Who has
+    no box is left out by them, but a box that is null they try to read.
 
     Args:
         content: The annotations.
         path: The file, for the message.
     """
     _refuse(content['images'], 'images', path, _unreadable_image)
-    if content.get('categories'):
-        people = [person for person in content.get('annotations', []) if person.get('keypoints')]
-        _refuse(people, 'annotations', path, lambda one: None if 'category_id' in one else 'lacks category_id')
+    needs_category = bool(content.get('categories'))
+    _refuse(content.get('annotations', []), 'annotations', path, lambda one: _unreadable_person(one, needs_category))
 
 
 def _unreadable_image(image: dict[str, Any]) -> str | None:
@@ -114,6 +114,14 @@ def _unreadable_image(image: dict[str, Any]) -> str | None:
         return f"has the id {image['id']!r}; MMPose's data sets need whole numbers"
     lacking = [key for key in ('width', 'height') if not _is_number(image.get(key))]
     return f"lacks {' and '.join(lacking)}, which MMPose's data sets need" if lacking else None
+
+
+def _unreadable_person(person: dict[str, Any], needs_category: bool) -> str | None:
+    if not person.get('keypoints'):
+        return None
+    if 'bbox' in person and person['bbox'] is None:
+        return f"(id {person['id']}) has joints but null for its bbox, which MMPose's data sets cannot read"
+    return 'lacks category_id' if needs_category and 'category_id' not in person else None
 
 
 def without_jointless(content: dict[str, Any]) -> dict[str, Any]:

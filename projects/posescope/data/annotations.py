@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,9 @@ def read_categories(path: Path) -> list[dict]:
         InputError: As :func:`read_json`.
     """
     try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError):
-        read_json(path, 'annotation file')
-        return []
+        text = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError):  # no such file, or JSON of another encoding
+        text = ''
     matches = list(re.finditer(r'"categories"\s*:\s*', text))
     if len(matches) == 1:  # several may be somebody's notes
         found = None
@@ -72,8 +72,9 @@ _SAME_JOINT = (('head', 'tophead', 'headtop'),)
 def match_joints(found: Sequence[str], wanted: Sequence[str], path: Path) -> list[int]:
     """Find where each wanted joint stands among the joints of a file.
 
-    Names are compared without regard to case and separators, and one joint may go by several (the top of the head, in
-    CrowdPose's files and in MMPose). The file may have further joints.
+    A name that the file spells alike is taken; otherwise names are compared without regard to case and separators, as
+    long as that leaves one choice. One joint may go by several (the top of the head, in CrowdPose's files and in
+    MMPose). The file may have further joints.
 
     Args:
         found: Names in the order of the file.
@@ -84,21 +85,59 @@ def match_joints(found: Sequence[str], wanted: Sequence[str], path: Path) -> lis
         For each wanted joint its index in the file.
 
     Raises:
-        InputError: The file lacks a joint; the message lists both skeletons.
+        InputError: The file lacks a joint, and the message lists both skeletons; or names cannot be told apart.
     """
-    places = {plain_name(name): index for index, name in enumerate(found)}
-    plain = [plain_name(name) for name in wanted]
-    for same in _SAME_JOINT:
-        known, asked = ([name for name in same if name in names] for names in (places, plain))
-        if len(known) == len(asked) == 1:
-            places[asked[0]] = places[known[0]]
-    missing = [name for name in wanted if plain_name(name) not in places]
+    choices = {name: joint_places(name, found) for name in wanted}
+    for name, other in _other_names(found, wanted).items():
+        choices[name] = choices[name] or joint_places(other, found)
+    exact = {name for name, places in choices.items() if [found[place] for place in places] == [name]}
+    taken = {choices[name][0] for name in exact}
+    for name in choices.keys() - exact:
+        if len(choices[name]) == 1 and choices[name][0] in taken:
+            choices[name] = []
+    missing = [name for name in wanted if not choices[name]]
     if missing:
         raise InputError(
             f'the joints of {path} do not match the config; missing: {", ".join(missing)}; '
             f'the file has {len(found)}: {", ".join(found)}; the config has {len(wanted)}: {", ".join(wanted)}'
         )
-    return [places[plain_name(name)] for name in wanted]
+    claims = Counter(places[0] for places in choices.values() if len(places) == 1)
+    unclear = [name for name, places in choices.items() if len(places) > 1 or claims[places[0]] > 1]
+    if unclear:
+        meant = dict.fromkeys(found[place] for name in unclear for place in choices[name])
+        raise InputError(
+            f'the joints of {path} cannot be matched by name: {", ".join(unclear)} of the config may each be '
+            f'{" or ".join(meant)} of the file; spell them alike in both'
+        )
+    return [choices[name][0] for name in wanted]
+
+
+def joint_places(name: str, joints: Sequence[str]) -> list[int]:
+    """Find the joints that a name may mean.
+
+    Args:
+        name: The name.
+        joints: Names to choose from.
+
+    Returns:
+        The index of the joint that is spelled alike, if there is one; else of all that differ in case and separators
+        alone.
+    """
+    alike = [index for index, joint in enumerate(joints) if joint == name]
+    if len(alike) == 1:
+        return alike
+    plain = plain_name(name)
+    return [index for index, joint in enumerate(joints) if plain_name(joint) == plain]
+
+
+def _other_names(found: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
+    """Map wanted joints to what the file calls them, where a joint goes by several names."""
+    others = {}
+    for same in _SAME_JOINT:
+        known, asked = ([name for name in names if plain_name(name) in same] for names in (found, wanted))
+        if len(known) == len(asked) == 1:
+            others[asked[0]] = known[0]
+    return others
 
 
 def plain_name(name: str) -> str:

@@ -30,9 +30,10 @@ def labelled_joints(results: Mapping[str, Any], key: str) -> tuple[NDArray[np.fl
 
 
 def area_of(results: Mapping[str, Any]) -> float:
-    """Area of the person in pixels² of the picture; COCO's estimate from the box where it is not labelled."""
-    if results.get('area') is not None:
-        return float(np.asarray(results['area']).reshape(-1)[0])
+    """Area of the person in pixels² of the picture; COCO's estimate from the box where none above 0 is labelled."""
+    area = float(np.asarray(results.get('area'), np.float64).reshape(-1)[0])  # None becomes NaN
+    if 0 < area < np.inf:
+        return area
     left, top, right, bottom = np.asarray(results['bbox'], np.float64).reshape(-1, 4)[0]
     return 0.53 * (right - left) * (bottom - top)
 

@@ -19,6 +19,9 @@ _AREAS = {'medium: 32²': 32**2, 'large: 96²': 96**2}
 def visibility_table(content: Mapping[str, Any]) -> np.ndarray:
     """Count how often each joint is missing, hidden and visible.
 
+    COCO knows v = 0, 1 and 2. Of other values, those up to 0 count as missing, those below 2 as hidden, and those above
+    as visible, so that what the evaluation takes as labelled (v > 0) is labelled here.
+
     Args:
         content: Decoded COCO-format annotations.
 
@@ -31,8 +34,14 @@ def visibility_table(content: Mapping[str, Any]) -> np.ndarray:
     people = [person['keypoints'] for person in content['annotations'] if person.get('keypoints')]
     if not people or len({len(keypoints) for keypoints in people}) > 1:
         raise InputError('statistics need people with joints, all with the same number')
-    visible = np.array([keypoints[2::3] for keypoints in people]).astype(int)
-    return np.stack([(visible == v).sum(0) for v in range(3)], axis=1)
+    seen = np.array([_seen(keypoints) for keypoints in people])
+    return np.stack([(seen == v).sum(0) for v in range(3)], axis=1)
+
+
+def _seen(keypoints: Sequence[float]) -> np.ndarray:
+    """Tell of a person's joints, (K,), whether they are missing (0), hidden (1) or visible (2)."""
+    visible = np.array(keypoints[2::3], np.float64)
+    return (visible > 0).astype(int) + (visible >= 2)
 
 
 def draw_statistics(content: Mapping[str, Any], names: Sequence[str]) -> Figure:
@@ -79,10 +88,10 @@ def _draw_visibility(panel: Axes, counts: np.ndarray, names: Sequence[str]) -> N
 
 
 def _draw_hidden(panel: Axes, content: Mapping[str, Any]) -> None:
-    visible = [np.array(person['keypoints'][2::3]) for person in content['annotations'] if person.get('keypoints')]
-    shares = [(v == 1).sum() / (v > 0).sum() for v in visible if (v > 0).any()]
+    seen = [_seen(person['keypoints']) for person in content['annotations'] if person.get('keypoints')]
+    shares = [(v == 1).sum() / (v > 0).sum() for v in seen if (v > 0).any()]
     # One bar for each number of joints: bars of another width would hold now one of these shares, now two.
-    edges = (np.arange(len(visible[0]) + 2) - 0.5) / len(visible[0])
+    edges = (np.arange(len(seen[0]) + 2) - 0.5) / len(seen[0])
     panel.hist(shares, bins=edges.tolist(), color=_HIDDEN)
     panel.axvline(float(np.mean(shares)), color='black', linewidth=1, label=f'mean {np.mean(shares):.2f}')
     panel.set_xlabel('share of a person’s labelled joints that is hidden')
@@ -92,8 +101,10 @@ def _draw_hidden(panel: Axes, content: Mapping[str, Any]) -> None:
 
 
 def _draw_sizes(panel: Axes, content: Mapping[str, Any]) -> None:
-    roots = np.sqrt([person['area'] for person in content['annotations'] if 'area' in person])
-    panel.hist(roots, bins=30, color=_VISIBLE)
+    areas = [person['area'] for person in content['annotations'] if (person.get('area') or 0) > 0]
+    panel.hist(np.sqrt(areas), bins=30, color=_VISIBLE)
+    if not areas:
+        panel.text(0.5, 0.5, 'no areas above 0', transform=panel.transAxes, ha='center')
     for label, bound in _AREAS.items():
         panel.axvline(np.sqrt(bound), color='black', linewidth=1, linestyle='--')
         panel.text(np.sqrt(bound), panel.get_ylim()[1], f' {label}', fontsize=7, va='top')

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from posescope.data.annotation_checks import check_annotations, require_people
 from posescope.data.body_parts import part_pixels
@@ -84,6 +85,28 @@ def test_pycocotools_and_our_checks_read_the_file(tmp_path: Path) -> None:
         np.testing.assert_array_equal(mask, part_pixels(part_map, annotation['rendered']['person_index']))
         assert mask.shape == (HEIGHT, WIDTH)
         assert annotation['area'] == mask.sum()
+
+
+@pytest.mark.parametrize('seed', [0, 6])
+def test_the_truth_has_full_marks_with_pycocotools(tmp_path: Path, seed: int) -> None:
+    """It takes what is matched to an annotation of id 0 as matched to none."""
+    settings = RenderSettings('people', seed, 2)
+    scenes = {settings.image_id(index): flat_scene(seed, index) for index in range(2)}
+    records = [
+        {'image': describe_image(scene, i, seed), 'annotations': describe_people(scene, i)}
+        for i, scene in scenes.items()
+    ]
+    path = tmp_path / 'people.json'
+    path.write_text(json.dumps(assemble(settings, records)))
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(path))
+        found = coco.loadRes([{**person, 'score': 0.9} for person in coco.anns.values()])
+        evaluation = COCOeval(coco, found, 'keypoints')
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    assert len(coco.anns) == 4
+    assert evaluation.stats[0] == pytest.approx(1)
 
 
 def test_the_category_is_that_of_mmpose() -> None:

@@ -20,7 +20,7 @@ from posescope.data.body_parts import part_map_path, read_part_map
 from posescope.data.rendering import dataset
 from posescope.data.rendering.dataset import render_dataset
 from posescope.data.rendering.digests import pixel_digest
-from posescope.data.rendering.render_folder import RenderFolder, RenderSettings
+from posescope.data.rendering.render_folder import MAX_SEED, PICTURES_PER_SEED, RenderFolder, RenderSettings
 from posescope.errors import InputError
 from tests.conftest import ROOT
 from tests.data.rendering.flat_scenes import FlatScene, flat_renderer, flat_scene, slow_renderer
@@ -58,6 +58,33 @@ def test_layout_and_pixels(whole: dict[str, bytes]) -> None:
         assert Image.open(io.BytesIO(whole[f'people/{stem}.jpg'])).size == (image['width'], image['height'])
 
 
+def test_ids_of_no_two_seeds_meet_and_none_is_0() -> None:
+    first = {seed: RenderSettings('people', seed, 1).image_id(0) for seed in range(MAX_SEED + 1)}
+    blocks = sorted(first.values())
+    assert blocks[0] == PICTURES_PER_SEED
+    assert min(np.diff(blocks)) == PICTURES_PER_SEED
+    # Data that are there already, and hashes of them, keep their ids: only those of seed 0 are others.
+    assert {seed: place for seed, place in first.items() if place != seed * 100_000} == {0: 1_000_000_000}
+
+
+@pytest.mark.parametrize('split', ['dev', 'test'])
+def test_embedded_pictures_have_these_ids(split: str) -> None:
+    content = json.loads((ROOT / f'data/rendered_people/annotations/{split}.json').read_bytes())
+    settings = RenderSettings(split, content['info']['seed'], content['info']['num'])
+    assert [image['id'] for image in content['images']] == [settings.image_id(index) for index in range(settings.num)]
+
+
+def test_seed_0_is_rendered_in_order(tmp_path: Path) -> None:
+    settings = RenderSettings('people', 0, 3)
+    content = render_dataset(tmp_path, settings, 1, flat_renderer)
+    assert [image['id'] for image in content['images']] == [1_000_000_000, 1_000_000_001, 1_000_000_002]
+    for index, image in enumerate(content['images']):
+        path = tmp_path / 'people' / image['file_name']
+        np.testing.assert_array_equal(read_part_map(part_map_path(path)), flat_scene(0, index).part_map)
+        assert image['rendered']['sha256'] == pixel_digest(flat_scene(0, index).image, flat_scene(0, index).part_map)
+    assert render_dataset(tmp_path, settings, 1, flat_renderer) == content
+
+
 def test_pictures_survive_jpeg(tmp_path: Path) -> None:
     smooth = np.stack(np.broadcast_arrays(*np.ogrid[:60, :80], 128), axis=-1).astype(np.uint8)
     decoded = np.array(Image.open(io.BytesIO(dataset.encode_jpeg(smooth))))
@@ -65,6 +92,7 @@ def test_pictures_survive_jpeg(tmp_path: Path) -> None:
     assert np.abs(decoded.astype(int) - smooth).max() <= 8
 
 
+@pytest.mark.long
 def test_two_processes_write_the_same_bytes_as_one(tmp_path: Path, whole: dict[str, bytes]) -> None:
     render_dataset(tmp_path, SETTINGS, 2, flat_renderer)
     assert files(tmp_path) == whole

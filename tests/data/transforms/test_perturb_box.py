@@ -13,7 +13,9 @@ BOX = np.array([40, 30, 104, 158], np.float32)  # 64 wide, 128 high
 INPUT = (48, 64)
 
 
-def crop(box: np.ndarray, *steps: dict[str, Any], padding: float = 1.25, **more: Any) -> dict[str, Any]:
+def crop(
+    box: np.ndarray, *steps: dict[str, Any], padding: float = 1.25, use_udp: bool = False, **more: Any
+) -> dict[str, Any]:
     """Crop a picture of noise around a box."""
     generator = np.random.default_rng(3)
     results = {
@@ -25,7 +27,7 @@ def crop(box: np.ndarray, *steps: dict[str, Any], padding: float = 1.25, **more:
         **more,
     }
     centred = {'type': 'GetBBoxCenterScale', 'padding': padding}
-    return Compose([centred, *steps, {'type': 'TopdownAffine', 'input_size': INPUT}])(results)
+    return Compose([centred, *steps, {'type': 'TopdownAffine', 'input_size': INPUT, 'use_udp': use_udp}])(results)
 
 
 def assert_same(found: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -62,10 +64,14 @@ def test_rotation_turns_the_crop_as_mmpose_does() -> None:
 
 @pytest.mark.parametrize('box', [BOX, np.array([20, 60, 150, 90], np.float32)])
 @pytest.mark.parametrize('pixels', [0.25, 2])
-def test_pixels_are_those_of_the_input(box: np.ndarray, pixels: float) -> None:
-    step = {'type': 'PerturbBox', 'pixels': pixels, 'direction': 0, 'input_size': INPUT}
-    moved = crop(box, step)['transformed_keypoints'] - crop(box)['transformed_keypoints']
-    np.testing.assert_allclose(moved, np.broadcast_to([-pixels, 0], moved.shape), atol=1e-3)
+@pytest.mark.parametrize('towards', [0, 90, 30])
+@pytest.mark.parametrize('use_udp', [False, True])
+def test_pixels_are_those_of_the_input(box: np.ndarray, pixels: float, towards: float, use_udp: bool) -> None:
+    step = {'type': 'PerturbBox', 'pixels': pixels, 'direction': towards, 'input_size': INPUT, 'use_udp': use_udp}
+    found, unmoved = crop(box, step, use_udp=use_udp), crop(box, use_udp=use_udp)
+    moved = found['transformed_keypoints'] - unmoved['transformed_keypoints']
+    expected = -pixels * np.array([np.cos(np.radians(towards)), np.sin(np.radians(towards))])
+    np.testing.assert_allclose(moved, np.broadcast_to(expected, moved.shape), atol=1e-4)
 
 
 def test_pixels_are_those_of_the_input_also_where_the_box_grows() -> None:

@@ -1,5 +1,6 @@
 """RandomiseRegionColour on drawn people of either kind."""
 
+import types
 from pathlib import Path
 
 import numpy as np
@@ -142,5 +143,10 @@ def test_what_does_not_fit_the_data_is_named(real, rendered):
         RandomiseRegionColour(joints=['left_hnad'], prob=1.0)(real[0])
     with pytest.raises(InputError, match='has no "rendered" object'):
         RandomiseRegionColour(parts=['head'], prob=1.0)(real[0])
+    named = types.SimpleNamespace(metainfo={'num_keypoints': 2, 'keypoint_id2name': {0: 'x+', 1: 'x-'}})
+    results = {**real[0], 'dataset': named, 'keypoints': np.full((1, 2, 2), 9.0), 'keypoints_visible': np.ones((1, 2))}
+    with pytest.raises(InputError, match=r"joint 'X' may be x\+ or x-; spell it"):
+        RandomiseRegionColour(joints=['X'], prob=1.0)(dict(results))
+    assert RandomiseRegionColour(joints=['x-'], prob=1.0)._names(results, 2) == {'x-': 1}
     with pytest.raises(InputError, match="'flip' shows that another transform came before"):
         RandomiseRegionColour(parts=['head'], prob=1.0)({**rendered[0], 'flip': True})

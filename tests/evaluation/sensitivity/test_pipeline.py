@@ -29,8 +29,10 @@ def test_places() -> None:
     assert found[2] == {'type': 'PerturbImage', 'kind': 'blur', 'amount': 2.0, 'seed': 5}
     found = perturbed(STEPS, FACTORS['subpixel'], 0.5, seed=5)
     assert names(found) == [*names(STEPS[:3]), 'PerturbBox', *names(STEPS[3:])]
-    assert found[3] == {'type': 'PerturbBox', 'pixels': 0.5, 'input_size': (48, 64), 'seed': 5}
+    expected = {'type': 'PerturbBox', 'pixels': 0.5, 'input_size': (48, 64), 'use_udp': False, 'seed': 5}
+    assert found[3] == expected
     udp = [{**step, 'use_udp': True} if step['type'] == 'TopdownAffine' else step for step in STEPS]
+    assert perturbed(udp, FACTORS['subpixel'], 0.5, seed=5)[3] == {**expected, 'use_udp': True}
     for steps, angle in ((STEPS, 30.0), (udp, -30.0)):
         assert perturbed(steps, FACTORS['rotation'], 30.0, seed=5)[3]['rotation'] == angle
     assert perturbed(udp, FACTORS['subpixel'], 0.5, seed=5)[3]['pixels'] == 0.5

@@ -19,7 +19,7 @@ from posescope.version import __version__
 
 PICTURES_PER_SEED = 100_000
 MAX_SEED = 9_999
-"""Greatest seed whose picture ids have nine digits."""
+"""Greatest seed whose picture ids have nine digits; those of seed 0 follow it, with ten."""
 _OUR_FILES = {'README.md', 'large_test.sha256'}
 _OUR_FOLDERS = {'annotations', 'parts', '.render'}
 
@@ -55,8 +55,12 @@ class RenderSettings:
         return f'--num {self.num} --seed {self.seed} --split {self.split} of posescope {self.version}'
 
     def image_id(self, index: int) -> int:
-        """Number the picture ``index`` so that pictures of no two seeds share an id."""
-        return self.seed * PICTURES_PER_SEED + index
+        """Number the picture ``index`` so that pictures of no two seeds share an id, and none has 0.
+
+        pycocotools takes whatever is matched to an annotation of id 0 as matched to none. So seed 0 has the block of
+        ids after that of :data:`MAX_SEED`; any other seed has that of its number.
+        """
+        return (self.seed or MAX_SEED + 1) * PICTURES_PER_SEED + index
 
 
 class RenderFolder:

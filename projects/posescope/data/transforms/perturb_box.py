@@ -49,6 +49,8 @@ class PerturbBox(BaseTransform):
         direction: Where to shift: degrees from the right over below; None draws one for each person.
         input_size: Width and height of the model's input.
         seed: Of the directions.
+        use_udp: As ``TopdownAffine`` has it, which matters to ``pixels``: a box reaches over w pixels of an input of
+            width w, with ``use_udp=True`` from the centre of the first to that of the last, over w - 1.
 
     Raises:
         InputError: An amount is out of its range, or ``pixels`` comes without ``input_size``.
@@ -63,6 +65,7 @@ class PerturbBox(BaseTransform):
         direction: float | None = None,
         input_size: Sequence[int] | None = None,
         seed: int = 0,
+        use_udp: bool = False,
     ) -> None:
         for name, amount in (('shift', shift), ('scale', scale), ('rotation', rotation), ('pixels', pixels)):
             low, high = BOX_LIMITS[name]
@@ -71,7 +74,7 @@ class PerturbBox(BaseTransform):
         if pixels and input_size is None:
             raise InputError('PerturbBox(pixels=…) needs input_size=(width, height) of the model')
         self.shift, self.scale, self.rotation, self.pixels = shift, scale, rotation, pixels
-        self.direction, self.input_size, self.seed = direction, input_size, seed
+        self.direction, self.input_size, self.seed, self.use_udp = direction, input_size, seed, use_udp
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Change ``bbox_center`` and ``bbox_scale``, (1, 2) image pixels, and set ``bbox_rotation``, (1,) degrees."""
@@ -96,10 +99,11 @@ class PerturbBox(BaseTransform):
         return np.array([math.cos(angle), math.sin(angle)])
 
     def _pixel(self, size: NDArray[Any]) -> NDArray[Any]:
-        """Width of an input pixel in image pixels, (N, 1), as ``TopdownAffine`` makes boxes fit the input."""
+        """Size of an input pixel, (N, 2) image pixels, as ``TopdownAffine`` makes boxes fit the input."""
         if self.input_size is None:
-            return np.zeros((len(size), 1))
-        return (size / np.array(self.input_size)).max(1, keepdims=True)
+            return np.zeros_like(size)
+        pixels = np.array(self.input_size)
+        return (size / pixels).max(1, keepdims=True) * (pixels / (pixels - self.use_udp))
 
     def __repr__(self) -> str:
         amounts = ', '.join(f'{name}={getattr(self, name)}' for name in BOX_LIMITS if getattr(self, name))

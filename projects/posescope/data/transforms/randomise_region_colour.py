@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 from numpy.typing import NDArray
 
-from posescope.data.annotations import plain_name
+from posescope.data.annotations import joint_places
 from posescope.data.body_parts import BODY_PARTS, part_map_path, part_pixels, read_part_map
 from posescope.data.body_regions import body_mask, disc_mask, limb_mask, shifted_region
 from posescope.data.colour_changes import changed_by, turn_hue
@@ -156,14 +156,8 @@ class RandomiseRegionColour(BaseTransform):
             names = joint_names_of(results)
             if names is None:
                 raise InputError('RandomiseRegionColour needs a data set of MMPose, which names its joints')
-            known = {plain_name(name): place for place, name in enumerate(names)}
-            wanted = [*self.joints, *(end for bone in self.bones for end in bone)]
-            for joint in wanted:
-                if plain_name(joint) not in known:
-                    raise InputError(
-                        f"RandomiseRegionColour: the data set has no joint '{joint}'; nearest: {nearest(joint, names)}"
-                    )
-            self._indices = {joint: known[plain_name(joint)] for joint in wanted}
+            wanted = dict.fromkeys([*self.joints, *(end for bone in self.bones for end in bone)])
+            self._indices = {joint: _place(joint, names) for joint in wanted}
         return self._indices
 
     def _recoloured(
@@ -182,3 +176,15 @@ class RandomiseRegionColour(BaseTransform):
             f'RandomiseRegionColour(parts={self.parts}, joints={self.joints}, bones={self.bones}, '
             f'colour={self.colour!r}, where={self.where!r}, prob={self.prob})'
         )
+
+
+def _place(joint: str, names: Sequence[str]) -> int:
+    places = joint_places(joint, names)
+    if len(places) > 1:
+        meant = ' or '.join(names[place] for place in places)
+        raise InputError(f"RandomiseRegionColour: joint '{joint}' may be {meant}; spell it as the data set does")
+    if not places:
+        raise InputError(
+            f"RandomiseRegionColour: the data set has no joint '{joint}'; nearest: {nearest(joint, names)}"
+        )
+    return places[0]

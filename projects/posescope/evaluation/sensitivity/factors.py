@@ -40,17 +40,19 @@ class Factor:
         """Least and greatest amount."""
         return (BOX_LIMITS if self.group == BOX else IMAGE_LIMITS)[self.argument]
 
-    def step(self, amount: float, input_size: Sequence[int], seed: int) -> dict[str, Any]:
+    def step(self, amount: float, input_size: Sequence[int], seed: int, use_udp: bool = False) -> dict[str, Any]:
         """Config of the transform that does it.
 
         Args:
             amount: How much.
             input_size: Width and height of the model's input.
             seed: Of what is drawn for each sample.
+            use_udp: Whether the crop is made so, which tells how large a pixel of the input is.
         """
         if self.group == PICTURE:
             return {'type': 'PerturbImage', 'kind': self.argument, 'amount': amount, 'seed': seed}
-        return {'type': 'PerturbBox', self.argument: amount, 'input_size': tuple(input_size), 'seed': seed}
+        size = {'input_size': tuple(input_size), 'use_udp': use_udp}
+        return {'type': 'PerturbBox', self.argument: amount, **size, 'seed': seed}
 
 
 FACTORS = {

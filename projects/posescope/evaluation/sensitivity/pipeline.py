@@ -46,10 +46,11 @@ def perturbed(steps: Steps, factor: Factor, amount: float, seed: int) -> list[di
     size = input_size(steps)
     if not amount:
         return list(steps)
-    if factor.argument == 'rotation' and steps[_names(steps).index(_WARPS[0])].get('use_udp', False):
+    use_udp = bool(steps[_names(steps).index(_WARPS[0])].get('use_udp', False))
+    if factor.argument == 'rotation' and use_udp:
         amount = -amount
     after = ('LoadImage', 'PlantCue') if factor.group == PICTURE else ('GetBBoxCenterScale',)
-    return _inserted(steps, after, factor.step(amount, size, seed))
+    return _inserted(steps, after, factor.step(amount, size, seed, use_udp))
 
 
 def mirrored(steps: Steps) -> list[dict[str, Any]]:
