@@ -77,9 +77,18 @@ MOVENET = {
         'decoder': {'type': 'MoveNetCodec', 'input_size': SIZE, 'heatmap_size': (WIDTH // 4, HEIGHT // 4)},
     },
 }
+TWO_STAGES = {**BACKBONES['resnet'], 'num_stages': 2, 'strides': (1, 2), 'dilations': (1, 1), 'out_indices': (1,)}
+OF_TOKENS: dict[str, dict[str, Any]] = {
+    name: {'type': kind, 'out_channels': JOINTS, 'embed_channels': 16, 'depth': 2, 'num_heads': 2, 'decoder': msra(4)}
+    for name, kind in (('joint_tokens', 'JointTokenHead'), ('transpose', 'TransPoseHead'))
+}
+OF_TOKENS['joint_tokens']['hidden_channels'] = 32
+OF_TOKENS['transpose'] |= {'deconv_out_channels': (8,), 'deconv_kernel_sizes': (4,)}
+"""Heads whose tokens attend to each other, on two stages of the small ResNet, or on the small ViT."""
 KINDS = {
     **dict.fromkeys(('resnet', 'hrnet', 'hourglass', 'stacked_hourglass', 'vit'), 'heatmap'),
     **dict.fromkeys(('udp', 'udp_combined', 'dark', 'megvii', 'categorical', 'visibility'), 'heatmap'),
+    **dict.fromkeys(('joint_tokens', 'transpose', 'vit_joint_tokens'), 'heatmap'),
     **dict.fromkeys(('rtmpose', 'simcc'), 'simcc'),
     **dict.fromkeys(('regression', 'rle', 'integral'), 'regression'),
     'movenet': 'centre_guided',
@@ -94,6 +103,10 @@ def config(name: str) -> Config:
         parts: dict[str, Any] = {key: dict(part) for key, part in MOVENET.items()}
         if name == 'movenet_argmax':
             parts['head']['decoder'] = {**parts['head']['decoder'], 'decode_mode': 'argmax'}
+    elif name.removeprefix('vit_') in OF_TOKENS:
+        backbone, channels = (BACKBONES['vit'], 32) if name.startswith('vit_') else (TWO_STAGES, 16)
+        head = OF_TOKENS[name.removeprefix('vit_')]
+        parts = {'backbone': backbone, 'head': {**head, 'in_channels': channels}, 'neck': None}
     elif name in OF_RESNET:
         pooled = name in ('regression', 'rle')
         parts = {'backbone': BACKBONES['resnet'], 'head': OF_RESNET[name], 'neck': POOLED if pooled else None}

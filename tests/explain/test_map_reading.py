@@ -8,6 +8,7 @@ from mmpose.structures import PoseDataSample
 
 from posescope.explain.crops import Crops
 from posescope.explain.map_reading import MapReader, MapReading
+from posescope.explain.person_mask import PersonMask
 from posescope.explain.pose import Pose
 
 NAMES = ('nose', 'left_wrist', 'right_wrist')
@@ -25,8 +26,15 @@ def crops(box: tuple[float, ...] = (10, 20, 60, 100), shape: tuple[int, int] = (
     return Crops(torch.zeros(1, 3, HEIGHT, WIDTH), nothing, nothing, (WIDTH, HEIGHT), to_image, [sample])
 
 
-def read(maps: torch.Tensor, joint: int = 0, scores: tuple[float, ...] = (1, 1, 1), **options: object) -> MapReading:
-    reader = MapReader(NAMES, crops(**options), Pose(PLACES, torch.tensor([scores])), 0)  # type: ignore[arg-type]
+def read(
+    maps: torch.Tensor,
+    joint: int = 0,
+    scores: tuple[float, ...] = (1, 1, 1),
+    mask: PersonMask | None = None,
+    **options: object,
+) -> MapReading:
+    pose = Pose(PLACES, torch.tensor([scores]))
+    reader = MapReader(NAMES, crops(**options), pose, 0, mask)  # type: ignore[arg-type]
     (reading,) = reader.read(maps[None], [joint])
     return reading
 
@@ -89,6 +97,19 @@ def test_a_uniform_map_has_indices_of_one() -> None:
     assert reading.di == pytest.approx(100)
     assert reading.ri is not None
     assert [reading.ri[name] for name in NAMES] == pytest.approx([1, 1, 1])
+
+
+def test_the_foreground_index_takes_a_mask() -> None:
+    """A mask of one pixel is 25 once it is dilated: a pixel in it has FI = H · W / 25, one beside it 0."""
+    pixels = np.zeros((HEIGHT, WIDTH), bool)
+    pixels[10, 20] = True
+    mask = PersonMask(pixels, 'by hand', None)
+    assert read(planted((22, 12, 3.0)), mask=mask).fi == pytest.approx(HEIGHT * WIDTH / 25)
+    assert read(planted((23, 12, 3.0)), mask=mask).fi == 0
+    assert read(planted((22, 12, 3.0), (5, 5, -9.0)), mask=mask).fi == pytest.approx(HEIGHT * WIDTH / 25)
+    assert read(torch.ones(HEIGHT, WIDTH), mask=mask).fi == pytest.approx(1)
+    assert read(planted((22, 12, 3.0))).fi is None
+    assert read(planted((22, 12, -3.0)), mask=mask) == MapReading(0.0, -3.0)
 
 
 def test_nothing_speaks_for_a_joint() -> None:

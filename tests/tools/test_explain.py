@@ -149,6 +149,61 @@ def test_a_detector_finds_people(model: tuple[str, str], tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures('quick_pictures')
+def test_of_several_pictures_those_without_people_and_damaged_ones_are_skipped(
+    model: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    black, white = tmp_path / 'black.png', tmp_path / 'white.png'
+    image = np.zeros((120, 160, 3), np.uint8)
+    cv2.imwrite(str(black), image)
+    image[20:110, 40:90] = 255
+    cv2.imwrite(str(white), image)
+    (tmp_path / 'torn.jpg').write_bytes(b'\xff\xd8 and no end')
+    detector, weights = write_detector(tmp_path)
+    found = ['--det-config', detector, '--det-checkpoint', weights, '--method', 'saliency']
+    pictures = [black, tmp_path / 'torn.jpg', white]
+    assert run(model, pictures, tmp_path / 'out', *found, joints='nose') == 0
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['white']
+    printed = capsys.readouterr()
+    first, second = printed.err.strip().splitlines()
+    assert re.search(r'^warning: .* finds no person in .*black.png .*; this picture is skipped$', first)
+    assert re.search(r'^warning: picture .*torn.jpg is damaged.*; this picture is skipped$', second)
+    assert re.search('1 person explained', printed.out)
+    assert run(model, [black, tmp_path / 'torn.jpg'], tmp_path / 'none', *found, joints='nose') == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith('error: none of the 2 pictures can be explained')
+    assert run(model, black, tmp_path / 'none', *found, joints='nose') == 2
+    assert 'finds no person in' in refused(capsys)
+    assert not (tmp_path / 'none').exists()
+
+
+@pytest.mark.usefixtures('quick_pictures')
+def test_options_of_methods_and_a_mask(model: tuple[str, str], picture: Path, tmp_path: Path) -> None:
+    """The mask is the picture's left half."""
+    cv2.imwrite(str(tmp_path / 'mask.png'), np.repeat([[255, 0]], [100, 100], 1).repeat(150, 0).astype(np.uint8))
+    asked = 'occlusion:window=48,stride=48,occlusion:window=64,stride=48,baseline=blur'
+    options = ['--method', asked, '--target', 'log_probability', '--mask', str(tmp_path / 'mask.png')]
+    assert run(model, picture, tmp_path / 'out', *options, joints='nose') == 0
+    content = json.loads((tmp_path / 'out' / 'photo' / 'explanation.json').read_text())
+    names = ['occlusion-window-48-baseline-mean', 'occlusion-window-64-baseline-blur']
+    assert list(content['methods']) == names
+    assert [content['methods'][name]['stride'] for name in names] == [48, 48]
+    maps = load_file(tmp_path / 'out' / 'photo' / 'maps.safetensors')
+    assert sorted(maps) == [f'{name}/nose' for name in names]
+    (person,) = content['people']
+    assert person['mask']['source'] == f'mask {tmp_path / "mask.png"}'
+    made = PoseFunction.from_files(*model)
+    crops = made.people_of(photograph())
+    width, height = crops.input_size
+    across, down = np.meshgrid(np.arange(width), np.arange(height))
+    x, y = np.rint(crops.to_image[0] @ np.stack([across.ravel(), down.ravel(), np.ones(width * height)]))
+    share = ((x >= 0) & (x < 100) & (y >= 0) & (y < 150)).mean()
+    assert person['mask']['share_of_crop'] == pytest.approx(share, abs=1 / height)
+    nose = person['joints']['nose']
+    for each in (*nose['methods'].values(), *nose['without_model'].values()):
+        assert each['fi'] is None or 0 <= each['fi'] < 1 / share  # all of it lies on the mask
+    assert nose['without_model']['random']['fi'] == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.usefixtures('quick_pictures')
 def test_pictures_of_one_name_get_folders_of_their_own(model: tuple[str, str], picture: Path, tmp_path: Path) -> None:
     (tmp_path / 'other').mkdir()
     Image.open(picture).save(tmp_path / 'other' / 'photo.jpg')
@@ -219,6 +274,14 @@ def test_a_model_that_sees_nobody_says_so(picture: Path, tmp_path: Path, capsys:
         (['--det-config', 'det.py', '--det-checkpoint', 'det.pth'], 'config det.py does not exist'),
         (['--bbox', BOX, '--det-config', 'a', '--det-checkpoint', 'b'], 'give one of them'),
         (['--batch-size', '0'], '--batch-size 0'),
+        (['--method', 'rise:mask=3'], r"method 'rise' has no option 'mask' \(nearest: masks"),
+        (['--method', 'rise,masks=3'], "method 'masks=3' has to be NAME or NAME:OPTION=VALUE"),
+        (['--method', 'rise:masks=many'], "method 'rise': masks='many' has to be a whole number"),
+        (['--method', 'saliency,saliency'], "'saliency' is there twice"),
+        (['--target', 'value:beta=3'], r"target 'value' has no option 'beta' \(it has none\)"),
+        (['--target', 'value,likelihood'], 'one target is explained at a time'),
+        (['--mask', 'a.png', '--mask', 'b.png'], '--mask is given 2 times and --bbox 0 times'),
+        (['--mask', 'none.png', '--bbox', BOX], 'picture none.png does not exist'),
     ],
 )
 def test_bad_options_end_in_one_line_and_leave_nothing(
@@ -234,15 +297,22 @@ def test_bad_options_end_in_one_line_and_leave_nothing(
     assert not (tmp_path / 'out').exists() or not list((tmp_path / 'out').iterdir())
 
 
-def test_bad_pictures_end_in_one_line_before_any_is_explained(
+def test_bad_pictures_end_in_one_line(
     model: tuple[str, str], picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / 'text.jpg').write_text('no picture')
-    for name, complaint in (('none.jpg', 'does not exist'), ('text.jpg', 'is no picture that OpenCV can read')):
-        assert run(model, [picture, tmp_path / name], tmp_path / 'out') == 2
-        assert complaint in refused(capsys)
+    text = tmp_path / 'text.jpg'
+    text.write_text('no picture')
+    assert run(model, text, tmp_path / 'out') == 2
+    assert 'is no picture that OpenCV can read' in refused(capsys)
+    assert run(model, [picture, tmp_path / 'none.jpg'], tmp_path / 'out') == 2  # mistyped, not damaged
+    assert 'none.jpg does not exist' in refused(capsys)
     assert run(model, [picture, picture], tmp_path / 'out', '--bbox', BOX) == 2
     assert '--bbox says who is on one picture, and there are 2' in refused(capsys)
+    assert run(model, [picture, picture], tmp_path / 'out', '--mask', str(picture)) == 2
+    assert '--mask takes one picture' in refused(capsys)
+    cv2.imwrite(str(tmp_path / 'small.png'), np.zeros((15, 20), np.uint8))
+    assert run(model, picture, tmp_path / 'out', '--mask', str(tmp_path / 'small.png')) == 2
+    assert 'small.png is of 20 × 15 pixels, the picture of 200 × 150' in refused(capsys)
     assert not (tmp_path / 'out').exists()
 
 

@@ -58,7 +58,7 @@ class Patches(AbstractContextManager['Patches']):
             for (layer, new), counts in zip(self._patched, self._counts, strict=True):
                 after = partial(_patched, layer, new, counts)
                 stack.enter_context(Interception(layer.module, layer.method, after, order=PATCH, name=layer.name))
-                counts.restart()
+            self.clear()
             self._stack = stack.pop_all()
         return self
 
@@ -66,6 +66,11 @@ class Patches(AbstractContextManager['Patches']):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def clear(self) -> None:
+        """Forget the calls of the current batch, as of one that could not be finished."""
+        for counts in self._counts:
+            counts.restart()
 
     def finish(self, passes: int) -> None:
         """End a batch: check that every layer was called as often as it should be, and start to count anew.

@@ -64,6 +64,18 @@ class Crops:
         width, height = inputs.shape[-1], inputs.shape[-2]
         return cls(inputs, center, scale, (int(width), int(height)), to_image, samples)
 
+    def alone(self, person: int) -> 'Crops':
+        """One of the people."""
+        own = slice(person, person + 1)
+        return Crops(
+            self.inputs[own],
+            self.input_center[own],
+            self.input_scale[own],
+            self.input_size,
+            self.to_image[own],
+            self.samples[own],
+        )
+
     def in_image(self, places: Tensor | NDArray[Any]) -> NDArray[np.float64]:
         """Give the pixels of the picture, (P, K, 2) x and y, of places (P, K, 2) in pixels of the input."""
         places = np.asarray(torch.as_tensor(places).detach().cpu(), np.float64)

@@ -1,8 +1,9 @@
 """Explain people: run them, fix what is asked of each joint, and let methods attribute it."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,15 +11,17 @@ from torch import Tensor
 
 from posescope.capture.stages import stages_of
 from posescope.errors import InputError
-from posescope.explain.attribution.method import Method, chunks
-from posescope.explain.attribution.registry import METHODS, build_method
+from posescope.explain.attribution.registry import METHODS
 from posescope.explain.attribution.spatial_layer import find_spatial_layer
 from posescope.explain.crops import Crops
+from posescope.explain.memory import in_batches
+from posescope.explain.method_set import Asked, build_methods, named_methods
+from posescope.explain.named_choice import NamedChoice
 from posescope.explain.outputs import Outputs
 from posescope.explain.pose import Pose
 from posescope.explain.pose_function import PoseFunction
-from posescope.explain.targets import BoundTarget, Target, build_target, default_target
-from posescope.explain.targets.registry import target_names
+from posescope.explain.targets import BoundTarget, Target, default_target
+from posescope.explain.targets.registry import target_names, target_of
 
 __all__ = ['Explainer', 'Seen', 'build_methods']
 
@@ -54,8 +57,9 @@ class Explainer:
 
     Args:
         function: The model.
-        methods: Methods or their names; None for :data:`FAST`, or :data:`GENERAL` where no map leads to the head.
-        target: A target or its name; None for the one that asks for least, see
+        methods: One or several, each a method, its name or ``dict(type=NAME, OPTION=VALUE)``; None for :data:`FAST`,
+            or :data:`GENERAL` where no map leads to the head.
+        target: A target, its name or ``dict(type=NAME, OPTION=VALUE)``; None for the one that asks for least, see
             :func:`~posescope.explain.targets.default_target`.
         joints: Names of joints; None for all.
         layer: Where methods of those that are named look that take a layer; None for the last stage of the backbone,
@@ -63,7 +67,7 @@ class Explainer:
         batch_size: Crops at once.
 
     Attributes:
-        methods: By name.
+        methods: By name, see :func:`~posescope.explain.method_set.named_methods`.
         target: The target.
         joints: Indices of the J joints that are explained.
 
@@ -74,22 +78,19 @@ class Explainer:
     def __init__(
         self,
         function: PoseFunction,
-        methods: Sequence[str | Method] | None = None,
-        target: str | Target | None = None,
+        methods: Asked | Sequence[Asked] | None = None,
+        target: str | Mapping[str, Any] | NamedChoice | Target | None = None,
         joints: list[str] | None = None,
         layer: str | None = None,
         batch_size: int = 16,
     ) -> None:
         self.function, self.batch_size = function, batch_size
         self.joints = function.joint_indices(joints)
-        if target is None:
-            self.target = default_target(function.kind)
-        else:
-            self.target = build_target(target) if isinstance(target, str) else target
+        self.target = default_target(function.kind) if target is None else target_of(target)
         self.target.check(function)
         usual = last_stage(function) if layer is None else None
-        wanted = [default_method(function, layer or usual)] if methods is None else methods
-        self.methods = {method.name: method for method in build_methods(wanted, layer, batch_size, usual)}
+        wanted = default_method(function, layer or usual) if methods is None else methods
+        self.methods = named_methods(build_methods(wanted, layer, batch_size, usual))
         for name, method in self.methods.items():
             if not method.valid_for(function.kind, self.target.name, getattr(method, 'layer', None)):
                 valid = [other for other, kind in METHODS.items() if kind.valid_for(function.kind, self.target.name)]
@@ -116,8 +117,9 @@ class Explainer:
         Raises:
             InputError: The target needs labels or another person, and there are none.
         """
-        parts = [self.function(crops.inputs[some]) for some in chunks(len(crops), self.batch_size)]
-        outputs = Outputs.joined(parts)
+        inputs = crops.inputs
+        batches = in_batches(lambda some: self.function(inputs[some]), len(crops), self.batch_size, 'looking at people')
+        outputs = Outputs.joined([part for _, part in batches])
         pose = self.function.decode(outputs)
         name, truth, other = self.target.name, None, None
         if name in _NEED_LABELS:
@@ -152,46 +154,14 @@ class Explainer:
 
     def residual(self, seen: Seen, person: int, method: str, maps: Tensor) -> Tensor | None:
         """How far maps (J, H, W) are from complete: (J,); None where the method does not promise it."""
-        residual = getattr(self.methods[method], 'residual', None)
-        if residual is None:
+        complete: Any = self.methods[method]
+        if not complete.is_complete:
             return None
         alone = seen.bound.of_people(torch.tensor([person]))
         inputs = seen.crops.inputs[person : person + 1]
         with self.function.frozen():
-            found: Tensor = residual(self.function, inputs, alone, maps[None].to(inputs.device), self.joints)
+            found: Tensor = complete.residual(self.function, inputs, alone, maps[None].to(inputs.device), self.joints)
         return found[0].cpu()
-
-
-def build_methods(
-    methods: Sequence[str | Method], layer: str | None = None, batch_size: int = 16, usual_layer: str | None = None
-) -> tuple[Method, ...]:
-    """Make methods from their names; what is a method already stays.
-
-    Args:
-        methods: Methods or names.
-        layer: Where those look that are made here and take a layer.
-        batch_size: Of those that are made here.
-        usual_layer: Where they look if ``layer`` is None.
-
-    Raises:
-        InputError: There is no such method, one is there twice, or none of them takes the layer.
-    """
-    made: list[Method] = []
-    for method in methods:
-        if isinstance(method, str):
-            at_layer = method in METHODS and METHODS[method].takes_layer
-            options = {'layer': layer or usual_layer} if at_layer else {}
-            method = build_method(method, batch_size=batch_size, **options)
-        made.append(method)
-    names = [method.name for method in made]
-    if not names or len(set(names)) < len(names):
-        raise InputError(f'methods={names} has to name one or more different ones of {", ".join(METHODS)}')
-    if layer is not None and not any(method.takes_layer for method in made):
-        with_layer = [name for name, kind in METHODS.items() if kind.takes_layer]
-        raise InputError(
-            f"layer '{layer}' is of no use to {', '.join(names)}; methods that look at a layer: {', '.join(with_layer)}"
-        )
-    return tuple(made)
 
 
 def default_method(function: PoseFunction, layer: str | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from posescope.data.annotations import plain_name
+from posescope.data.annotations import joint_places
 from posescope.errors import InputError, nearest
 
 __all__ = ['find_joints']
@@ -19,14 +19,17 @@ def find_joints(names: Iterable[str], joints: Sequence[str]) -> list[int]:
         Their indices, in the order typed, each once.
 
     Raises:
-        InputError: There is no such joint; the message offers the nearest.
+        InputError: There is no such joint; the message offers the nearest. Or a name may mean several.
     """
-    places = {plain_name(joint): index for index, joint in enumerate(joints)}
     found: dict[int, None] = {}
     for name in names:
-        if plain_name(name) not in places:
+        places = joint_places(name, joints)
+        if not places:
             raise InputError(f"'{name}' is none of the {len(joints)} joints (nearest: {nearest(name, joints)})")
-        found[places[plain_name(name)]] = None
+        if len(places) > 1:
+            several = ' or '.join(joints[place] for place in places)
+            raise InputError(f"'{name}' may mean {several}: spell it as one of them")
+        found[places[0]] = None
     if not found:
         raise InputError(f'no joint is named; there are {", ".join(joints)}')
     return list(found)

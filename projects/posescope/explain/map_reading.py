@@ -1,18 +1,20 @@
 """What a map says, in numbers and in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from posescope.evaluation.people import BOX_TO_BODY
-from posescope.explain.attribution.indices import indices_of
+from posescope.explain.attribution.indices import Indices, indices_of
 from posescope.explain.crops import Crops
+from posescope.explain.person_mask import PersonMask, labelled_mask
 from posescope.explain.pose import Pose
 
-__all__ = ['REACH', 'SEEN', 'MapReader', 'MapReading']
+__all__ = ['REACH', 'SEEN', 'MapReader', 'MapReading', 'plain_indices']
 
 REACH = 0.15
 """How far a joint reaches, in roots of a person's area: the radius of the discs that hide joints, too."""
@@ -36,6 +38,7 @@ class MapReading:
         beside_picture: Share on what pads the picture.
         near_joint: Share within reach of the joint itself.
         di: PoseIG's dispersion index, see :func:`~posescope.explain.attribution.indices.indices_of`.
+        fi: PoseIG's foreground index; None without a mask of the person, too.
         li: PoseIG's local index.
         ri: PoseIG's relation index to every joint, by name; None to one that lies beside the input.
         looks_at: Share within reach of each joint, each pixel counted to its nearest joint, by name, largest first;
@@ -52,6 +55,7 @@ class MapReading:
     beside_picture: float | None = None
     near_joint: float | None = None
     di: float | None = None
+    fi: float | None = None
     li: float | None = None
     ri: Mapping[str, float | None] | None = None
     looks_at: Mapping[str, float] | None = None
@@ -81,10 +85,14 @@ class MapReader:
         crops: People.
         pose: Their joints.
         person: Which of them.
+        mask: The person's pixels; None for what the data set tells.
     """
 
-    def __init__(self, joints: tuple[str, ...], crops: Crops, pose: Pose, person: int) -> None:
+    def __init__(
+        self, joints: tuple[str, ...], crops: Crops, pose: Pose, person: int, mask: PersonMask | None = None
+    ) -> None:
         self.joints, self._places = joints, pose.places[person : person + 1].cpu()
+        self.mask = labelled_mask(crops, person) if mask is None else mask
         width, height = crops.input_size
         self._to_image = crops.to_image[person]
         x, y = np.meshgrid(np.arange(width), np.arange(height))
@@ -105,18 +113,13 @@ class MapReader:
 
     def read(self, maps: Tensor, joints: list[int]) -> list[MapReading]:
         """Read maps (J, H, W) of J of the joints."""
-        indices = indices_of(maps[None].cpu(), self._places, joints=joints, positive=True)
+        indices = indices_of(maps[None].cpu(), self._places, self.mask.of_one, joints, positive=True)
         return [
-            self._read(
-                maps[number].double().cpu().numpy(),
-                joint,
-                (float(indices.di[0, number]), float(indices.li[0, number])),
-                indices.ri[0, number],
-            )
+            self._read(maps[number].double().cpu().numpy(), joint, plain_indices(indices, number, self.joints))
             for number, joint in enumerate(joints)
         ]
 
-    def _read(self, values: NDArray[np.float64], joint: int, own: tuple[float, float], ri: Tensor) -> MapReading:
+    def _read(self, values: NDArray[np.float64], joint: int, indices: dict[str, Any]) -> MapReading:
         speaks = values.clip(min=0)
         total, negative = float(speaks.sum()), float(values.clip(max=0).sum())
         if total <= 0:
@@ -136,15 +139,32 @@ class MapReader:
             in_box=float(shares[self._in_box].sum()),
             beside_picture=float(shares[self._beside].sum()),
             near_joint=float(shares[self._apart[joint] <= self.radius].sum()),
-            di=own[0],
-            li=_finite(own[1]),
-            ri={name: _finite(value) for name, value in zip(self.joints, ri.tolist(), strict=True)},
+            **indices,
             looks_at={self.joints[place]: float(by_joint[place]) for place in order if by_joint[place] > 0},
             elsewhere=float(by_joint[-1]),
         )
 
     def _within(self, box: NDArray[np.float64]) -> NDArray[np.bool_]:
         return ((self._pixels >= box[:2]) & (self._pixels <= box[2:])).all(-1)
+
+
+def plain_indices(indices: Indices, number: int, joints: Sequence[str]) -> dict[str, Any]:
+    """Indices of one of the first person's maps as what JSON can hold.
+
+    Args:
+        indices: Of people's maps.
+        number: Which map.
+        joints: Names of all joints.
+
+    Returns:
+        ``di``, ``fi`` and ``li``, and ``ri`` by joint; None where not defined.
+    """
+    found: dict[str, Any] = {
+        name: _finite(float(values[0, number]))
+        for name, values in (('di', indices.di), ('fi', indices.fi), ('li', indices.li))
+    }
+    found['ri'] = dict(zip(joints, map(_finite, indices.ri[0, number].tolist()), strict=True))
+    return found
 
 
 def _finite(value: float) -> float | None:

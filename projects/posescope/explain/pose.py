@@ -1,8 +1,10 @@
 """Decoded joints of a batch of crops."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 __all__ = ['Pose']
@@ -19,6 +21,11 @@ class Pose:
 
     places: Tensor
     scores: Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence['Pose']) -> 'Pose':
+        """Put batches together."""
+        return cls(torch.cat([part.places for part in parts]), torch.cat([part.scores for part in parts]))
 
     def __len__(self) -> int:
         """Number of crops B."""

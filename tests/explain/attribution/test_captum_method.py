@@ -6,7 +6,8 @@ import torch
 
 from posescope.errors import InputError
 from posescope.explain.attribution.captum_method import CaptumMethod
-from tests.explain.attribution.explained import JOINTS, bind, explained
+from posescope.explain.outputs import Outputs
+from tests.explain.attribution.explained import JOINTS, assert_close, bind, explained
 from tests.explain.attribution.known_look import LEFT_WRIST, PATCH, LookingBackbone, looking
 
 
@@ -64,7 +65,21 @@ def test_what_is_drawn_for_a_person_depends_on_nobody_else() -> None:
     method = CaptumMethod(algorithm='GradientShap', baseline='blur', n_samples=2)
     both = method.attribute(made, inputs, bound, JOINTS)
     assert torch.equal(method.attribute(made, inputs[1:], bind(made, inputs[1:]), JOINTS), both[1:])
-    assert torch.equal(
-        CaptumMethod(1, algorithm='GradientShap', baseline='blur', n_samples=2).attribute(made, inputs, bound, JOINTS),
-        both,
-    )
+    one_by_one = CaptumMethod(1, algorithm='GradientShap', baseline='blur', n_samples=2)
+    assert_close(one_by_one.attribute(made, inputs, bound, JOINTS), both, 1e-3)
+
+
+def test_samples_of_gradient_shap_go_through_the_model_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, inputs, bound = explained('simcc')
+    options: dict[str, Any] = {'algorithm': 'GradientShap', 'n_samples': 5, 'stdevs': 0.2}
+    at_once = CaptumMethod(16, **options).attribute(made, inputs, bound, JOINTS)
+    seen: list[int] = []
+    forward = made.forward
+
+    def counted(crops: torch.Tensor) -> Outputs:
+        seen.append(len(crops))
+        return forward(crops)
+
+    monkeypatch.setattr(type(made), '__call__', lambda self, crops: counted(crops))
+    assert_close(CaptumMethod(2, **options).attribute(made, inputs, bound, JOINTS), at_once)
+    assert seen == [2, 2, 1] * 4  # two people and two joints

@@ -95,4 +95,8 @@ def test_a_model_in_double_precision_is_explained_in_it() -> None:
     method = build_method('integrated_gradients')
     maps = method.attribute(made, inputs.float(), bound, JOINTS)
     assert made(inputs).heatmap.dtype is torch.float64
-    assert method.residual(made, inputs.float(), bound, maps, JOINTS).abs().max() < 0.02
+    left = method.residual(made, inputs.float(), bound, maps, JOINTS)
+    with torch.no_grad():
+        gain = (bound.score(made(inputs)) - bound.score(made(torch.zeros_like(inputs))))[:, JOINTS]
+    torch.testing.assert_close(left, maps.double().sum((2, 3)) - gain, atol=1e-5 * float(gain.abs().max()), rtol=0)
+    assert (left.abs() <= 0.05 * gain.abs()).all()

@@ -7,7 +7,7 @@ from matplotlib.patches import FancyArrowPatch
 from posescope.capture.pictures.skeleton_style import SkeletonStyle
 from posescope.errors import InputError
 from posescope.evaluation.diagnosis.skeleton import skeleton_of_file
-from posescope.explain.dependency.body_graph import draw_on_body, standing_places, strongest
+from posescope.explain.dependency.body_graph import draw_on_body, standing_places, stands, strongest
 from posescope.explain.dependency.dependency_matrix import summarise
 from tests.explain.dependency.test_dependency_matrix import drawn
 
@@ -42,6 +42,29 @@ def test_nothing_to_draw() -> None:
     assert not [patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch)]
 
 
+def test_joints_without_a_place_are_not_drawn() -> None:
+    places = standing_places(COCO.joints)
+    places[5] = np.nan
+    figure = draw_on_body(MATRIX, STYLE, places=places)
+    (arrow,) = (patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch))
+    np.testing.assert_allclose(arrow._posA_posB, [places[7], places[9]])
+    assert '1 strongest' in figure.get_suptitle()
+    assert 'left shoulder' not in {text.get_text() for text in figure.axes[0].texts}
+    assert len(figure.axes[0].texts) == 16
+    with pytest.raises(InputError, match='none of the joints has one'):
+        draw_on_body(MATRIX, STYLE, places=np.full((17, 2), np.nan))
+
+
+def test_of_many_joints_those_are_named_that_arrows_join() -> None:
+    names = tuple(f'joint_{number}' for number in range(50))
+    value, grid = np.zeros((50, 50)), np.stack(np.divmod(np.arange(50), 10), -1)
+    value[3, 40] = 1
+    style = SkeletonStyle(names, np.zeros((0, 2), np.int64), np.full((50, 3), 0.8), np.zeros((0, 3)))
+    many = replace(MATRIX, joints=names, value=value, marked=value > 0)
+    figure = draw_on_body(many, style, places=grid)
+    assert [text.get_text() for text in figure.axes[0].texts] == ['joint 3', 'joint 40']
+
+
 def test_standing_body() -> None:
     """Seen from the front, left is on the picture's right, and heads are up."""
     places = dict(zip(COCO.joints, standing_places(COCO.joints), strict=True))
@@ -52,6 +75,8 @@ def test_standing_body() -> None:
     assert places['nose'][1] < places['left_hip'][1] < places['left_ankle'][1]
     with pytest.raises(InputError, match='where wing is on a standing body is not known: give places'):
         standing_places(('nose', 'wing'))
+    assert stands(COCO.joints)
+    assert not stands(('nose', 'wing'))
     other = replace(STYLE, joints=('a',) * 17)
     with pytest.raises(InputError, match='other joints'):
         draw_on_body(MATRIX, other)

@@ -72,6 +72,14 @@ def test_symmetry() -> None:
     assert compare_matrix(one_way, LINKS, permutations=9)['symmetry'].correlation < -0.5
 
 
+def test_a_skeleton_without_links() -> None:
+    found = compare_matrix(matrix(8), [], {'attention': matrix(8)}, permutations=9)
+    assert found['skeleton_distance'].correlation is None
+    assert found['skeleton_distance'].reason == 'the skeleton links no joints'
+    assert found['attention'].correlation == pytest.approx(1)
+    assert list(found) == ['skeleton_distance', 'symmetry', 'attention']
+
+
 def test_refusals() -> None:
     few = np.full((7, 7), np.nan)
     few[0, 1:] = range(6)

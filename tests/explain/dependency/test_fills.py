@@ -58,5 +58,9 @@ def test_by_name() -> None:
     assert [fill.name for fill in build_fills('blur')] == ['blur']
     with pytest.raises(InputError, match=r"fill 'blurr' does not exist \(nearest: blur"):
         build_fills(['blurr'])
+    with pytest.raises(InputError, match=r"'rendered_oclcuder' does not exist \(nearest: rendered_occluder"):
+        build_fills(['rendered_oclcuder'])
+    with pytest.raises(InputError, match="fill 'rendered_occluder' needs objects out of rendered pictures"):
+        build_fills(['blur', 'rendered_occluder'])
     with pytest.raises(InputError, match=r'fills=\[\]'):
         build_fills([])

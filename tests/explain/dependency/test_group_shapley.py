@@ -1,12 +1,15 @@
 """Read from the network whose elbow copies the shoulder."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from posescope.errors import InputError
 from posescope.evaluation.diagnosis.skeleton import skeleton_of_file
-from posescope.explain.dependency.group_shapley import GroupShapley, measure_group_shapley
+from posescope.explain.dependency.group_shapley import GroupShapley, crops_a_person, measure_group_shapley
 from posescope.explain.dependency.hiding import places_when_hidden
+from posescope.explain.dependency.people import LabelledPeople
 from tests.explain.dependency.planted_people import AREA, ELBOW, KNEE, SHOULDER, people, planted
 
 NAMES = skeleton_of_file('coco').joints
@@ -96,6 +99,40 @@ def test_not_visible_does_not_play() -> None:
     assert np.isnan(found.within[0, ELBOW, SHOULDER])
     assert np.isnan(found.across[0, ELBOW, 0])
     assert np.isfinite(found.across[0, ELBOW, 2])
+
+
+def test_crops_are_counted_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's joints cover each other, so that all play."""
+    seen = []
+
+    def count(function: Any, some: LabelledPeople, surface: Any, person: np.ndarray, *others: Any) -> np.ndarray:
+        seen.append(len(person))
+        return np.zeros((len(person), 17, 2))
+
+    monkeypatch.setattr('posescope.explain.dependency.group_shapley.places_when_hidden', count)
+    for groups, orders in ((GROUPS, 64), ([NAMES], 4)):
+        measure_group_shapley(planted(), people(1), groups, fills=['mean_colour'], permutations=orders)
+        assert seen.pop() == crops_a_person(groups, NAMES, orders)
+
+
+def test_joined(shapley: GroupShapley) -> None:
+    halves = [GroupShapley(**{**vars(shapley), **_rows(shapley, part)}) for part in (slice(0, 1), slice(1, 2))]
+    joined = GroupShapley.join(halves)
+    for name in ('images', 'within', 'across'):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(shapley, name))
+    content = joined.content()
+    assert content['groups'] == [list(group) for group in GROUPS]
+    assert content['within']['value'][ELBOW][SHOULDER] == pytest.approx(1, abs=1e-3)
+    assert content['within']['value'][ELBOW][0] is None
+    assert np.shape(content['across']['reason']) == (17, 3)
+    with pytest.raises(InputError, match='different joints, groups or quantities'):
+        GroupShapley.join([shapley, GroupShapley(**{**vars(shapley), 'quantity': 'displacement'})])
+    with pytest.raises(InputError, match='no Shapley values'):
+        GroupShapley.join([])
+
+
+def _rows(shapley: GroupShapley, part: slice) -> dict[str, np.ndarray]:
+    return {name: getattr(shapley, name)[part] for name in ('images', 'within', 'across')}
 
 
 def test_refusals() -> None:

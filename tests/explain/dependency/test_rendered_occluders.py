@@ -1,4 +1,6 @@
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from PIL import Image
 from posescope.data.body_parts import OCCLUDER, part_map_path, write_part_map
 from posescope.errors import InputError
 from posescope.explain.dependency.effects import measure_effects
-from posescope.explain.dependency.rendered_occluders import RenderedOccluder, occluder_surfaces
+from posescope.explain.dependency.fills import build_fills
+from posescope.explain.dependency.rendered_occluders import RenderedOccluder, occluder_surfaces, pictures_of
 from tests.explain.dependency.planted_people import ELBOW, SHOULDER, people, planted
 
 
@@ -62,3 +65,28 @@ def test_hides_as_any_fill_does() -> None:
 def test_nothing_to_hide_behind() -> None:
     with pytest.raises(InputError, match='one surface or more'):
         RenderedOccluder(planted(), [])
+
+
+def test_by_name_with_pictures(pictures: list[Path]) -> None:
+    function, some = planted(), people(1)
+    (fill,) = build_fills(['rendered_occluder'], function, pictures)
+    expected = RenderedOccluder(function, occluder_surfaces(pictures))
+    radii = torch.ones(1)
+    torch.testing.assert_close(fill.surface(some, radii), expected.surface(some, radii))
+
+
+class Told(list[str]):
+    """People of pictures with such paths, who are told of without being loaded."""
+
+    def get_data_info(self, index: int) -> dict[str, Any]:
+        return {'img_path': super().__getitem__(index)}
+
+    def __getitem__(self, index: Any) -> Any:
+        raise AssertionError('a picture was loaded')
+
+
+def test_each_picture_of_a_data_set_once() -> None:
+    assert list(pictures_of(Told(['b', 'b', 'a', 'c']))) == ['b', 'a', 'c']
+    assert list(pictures_of(Told(['b', 'b', 'a', 'c']), most=2)) == ['b', 'a']
+    loaded = [{'data_samples': SimpleNamespace(metainfo={'img_path': path})} for path in 'aba']
+    assert list(pictures_of(loaded)) == ['a', 'b']

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.runner import Runner
 from safetensors.numpy import load_file
+from scipy.ndimage import binary_dilation
 
 from posescope.capture.interpret import add_interpretation
 from posescope.engine.launch import adapt
@@ -22,6 +23,7 @@ from posescope.explain.attribution import BoneFrames
 from posescope.explain.explanation import Explainer
 from posescope.explain.explanation_content import person_content
 from posescope.explain.hooks.attribution_hook import AttributionHook
+from posescope.explain.person_mask import labelled_mask
 from posescope.explain.pose_function import PoseFunction
 from tests.capture.model_runs import QuickConfig, build_run, run_config
 from tests.drawn_people import write_drawn_coco
@@ -116,6 +118,53 @@ def test_a_training_writes_every_few_epochs_and_nothing_else_changes(people: Pat
     assert 'saliency' in next(iter(load_file(tmp_path / 'attribution_epoch_2' / 'maps.safetensors')))
 
 
+@pytest.mark.usefixtures('quick_pictures')
+def test_options_of_methods_and_masks_of_the_annotation(people: Path, tmp_path: Path) -> None:
+    """The first person's mask is the upper half of the picture; the second has none."""
+    content = json.loads(people.read_text())
+    height, width = content['images'][0]['height'], content['images'][0]['width']
+    content['annotations'][0]['segmentation'] = {'size': [height, width], 'counts': [0, *[height // 2] * 2 * width]}
+    (tmp_path / 'masked.json').write_text(json.dumps(content))
+    asked = [{'type': 'occlusion', 'baseline': name, 'window': 48} for name in ('mean', 'blur')]
+    hook = {**HOOK, 'method': asked, 'target': {'type': 'log_probability'}, 'joints': ['nose']}
+    config = run_config('resnet', people, tmp_path, [{**hook, 'people': 2, 'pictures': 1}])
+    config.test_dataloader.dataset.ann_file = str(tmp_path / 'masked.json')
+    config.test_dataloader.dataset.indices = 2
+    runner = build_run(config)
+    runner.test()
+    names = ['occlusion-baseline-mean', 'occlusion-baseline-blur']
+    written = json.loads((tmp_path / 'attribution' / 'explanation.json').read_text())
+    assert list(written['methods']) == names
+    assert written['target'] == 'log_probability'
+    found = load_file(tmp_path / 'attribution' / 'maps.safetensors')
+    assert {name for name in found if name.startswith('1_1/')} == {f'1_1/{name}/nose' for name in names}
+    assert {path.name for path in (tmp_path / 'attribution').glob('1_1_*.png')} == {f'1_1_{name}.png' for name in names}
+    first, second = written['people']
+    assert (first['mask']['source'], second['mask']['missing']) == ('segmentation', 'no mask of the person')
+    dataset = runner.test_loop.dataloader.dataset
+    function = PoseFunction(runner.model, skeleton_of_metainfo(dataset.metainfo))
+    crops = function.batch([dataset[0]])
+    covered = labelled_mask(crops, 0).pixels
+    assert covered is not None
+    wide = binary_dilation(covered, np.ones((5, 5)))
+    for name in names:
+        values = np.clip(found[f'1_1/{name}/nose'].astype(np.float64), 0, None)
+        expected = values[wide].sum() / values.sum() * wide.size / wide.sum()
+        assert first['joints']['nose']['methods'][name]['fi'] == pytest.approx(expected, rel=1e-3)
+        assert second['joints']['nose']['methods'][name]['fi'] is None
+    assert all(first['joints']['nose']['without_model'][name]['fi'] > 0 for name in ('centred_gaussian', 'random'))
+
+
+def test_agreement_of_attention_stands_beside_its_maps(people: Path, tmp_path: Path) -> None:
+    hook = {**HOOK, 'method': 'attention_rollout', 'joints': ['nose'], 'people': 2, 'pictures': 1, 'photograph': False}
+    build_run(run_config('vit', people, tmp_path, [hook])).test()
+    first, second = json.loads((tmp_path / 'attribution' / 'explanation.json').read_text())['people']
+    tested = first['attention']['attention_rollout']
+    assert -1 <= tested['agreement'] == tested['joints']['nose'] <= 1
+    assert tested['note'].startswith('tested: agreement ')
+    assert second['attention'] == {'attention_rollout': {'agreement': None, 'note': 'not tested'}}
+
+
 def test_what_cannot_be_explained_is_refused_before_the_test(people: Path, tmp_path: Path) -> None:
     for name, hook, complaint in (
         ('bottomup', HOOK, 'BottomupPoseEstimator with AssociativeEmbeddingHead cannot be explained'),
@@ -137,6 +186,8 @@ def test_what_only_a_person_shows_is_refused_before_the_test_too(people: Path, t
         ({'layer': 'backbone.layer9'}, 'nearest: backbone.layer'),
         ({'target': 'against_person'}, "AttributionHook: target 'against_person' needs two people"),
         ({'method': 'attention_rollout'}, 'needs attention between cells of the picture'),
+        ({'method': {'type': 'rise', 'mask': 3}}, r"method 'rise' has no option 'mask' \(nearest: masks"),
+        ({'target': {'type': 'value', 'beta': 3}}, r"target 'value' has no option 'beta' \(it has none"),
         ({'out_dir': 'taken'}, 'taken holds other things than an explanation'),
     ):
         with pytest.raises(InputError, match=complaint):
@@ -191,6 +242,9 @@ def test_without_any_bone_there_is_no_average(tmp_path: Path) -> None:
         ({'pictures': -1}, 'pictures=-1'),
         ({'interval': 1.5}, r'interval=1\.5'),
         ({'batch_size': True}, 'batch_size=True'),
+        ({'method': 3}, 'method=3 has to be a name or dict'),
+        ({'method': [{'steps': 3}]}, r"method={'steps': 3} needs its name as type"),
+        ({'target': ['value']}, r"target=\['value'\] has to be a name or dict"),
     ],
 )
 def test_options_that_make_no_sense(options: dict, complaint: str) -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -36,7 +38,15 @@ def test_outward_from_the_middle_of_the_person() -> None:
     assert target.score(outputs)[0, 0] == 0
 
 
-@pytest.mark.parametrize('direction', [(0, 0), (float('nan'), 1), (1, 2, 3)])
-def test_a_direction_without_length_is_refused(direction: tuple[float, ...]) -> None:
-    with pytest.raises(InputError, match='of target displacement has to be x and y, not both zero'):
+@pytest.mark.parametrize(
+    ('direction', 'complaint'),
+    [
+        ((0, 0), 'of target displacement has to be x and y, not both zero'),
+        ((float('nan'), 1), r'direction=\(nan, 1\) has to be 2 numbers or None'),
+        ((1, 2, 3), 'has to be 2 numbers or None'),
+        ('up', "target 'displacement': direction='up' has to be 2 numbers or None"),
+    ],
+)
+def test_a_direction_without_length_is_refused(direction: Any, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
         build_target('displacement', direction=direction)

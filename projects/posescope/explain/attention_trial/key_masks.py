@@ -51,7 +51,7 @@ class KeyMasks(AbstractContextManager['KeyMasks']):
                 before, after = partial(self._begin, name), self._end
                 stack.enter_context(Interception(module, before=before, after=after, name=name))
             stack.enter_context(_Calls(self))
-            self._restart()
+            self.restart()
             self._stack = stack.pop_all()
         return self
 
@@ -67,7 +67,7 @@ class KeyMasks(AbstractContextManager['KeyMasks']):
             InputError: One was not, or more than once.
         """
         masked = self._masked.copy()
-        self._restart()
+        self.restart()
         for name in self.left_out:
             if masked[name] != 1:
                 kind = type(self._modules[name]).__name__
@@ -97,7 +97,8 @@ class KeyMasks(AbstractContextManager['KeyMasks']):
         self._running.pop()
         return output
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
+        """Forget the current pass, as if it had not begun."""
         self._running.clear()
         self._masked.clear()
 

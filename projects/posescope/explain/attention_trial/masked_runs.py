@@ -11,7 +11,8 @@ from torch import Tensor
 from posescope.explain.attention_trial.key_masks import KeyMasks
 from posescope.explain.attention_trial.key_plan import KeyPlan
 from posescope.explain.attention_trial.rows import LayerRows, SeenPeople
-from posescope.explain.attribution.method import channels_last, chunks
+from posescope.explain.attribution.method import channels_last
+from posescope.explain.memory import in_batches
 from posescope.explain.pose_function import PoseFunction
 from posescope.explain.targets.bound import BoundTarget
 
@@ -60,8 +61,10 @@ def run_masked(
     # Crops of one person follow one another.
     runs = np.stack([np.tile(np.arange(count), len(person)), *(np.repeat(rows, count) for rows in (person, joint))], 1)
     with torch.no_grad(), KeyMasks(function.model, seen.attention) as masks:
-        for some in chunks(len(runs), batch_size):
+
+        def run(some: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             variant, who, which = runs[some].T
+            masks.restart()
             masks.left_out = {
                 name: _masks(seen.rows[name], plan, variant, who, which).to(inputs.device)
                 for name, plan in plans.items()
@@ -71,8 +74,12 @@ def run_masked(
             masks.finish()
             column = torch.as_tensor([joints[one] for one in which], device=inputs.device)
             batch = torch.arange(len(rows), device=inputs.device)
-            places[variant, who, which] = function.decode(outputs).places[batch, column].cpu().numpy()
-            scores[variant, who, which] = bound.score(outputs, rows)[batch, column].cpu().numpy()
+            seen_at = function.decode(outputs).places[batch, column].cpu().numpy()
+            return seen_at, bound.score(outputs, rows)[batch, column].cpu().numpy()
+
+        for some, (at, worth) in in_batches(run, len(runs), batch_size, 'masking keys'):
+            where = tuple(runs[some].T)
+            places[where], scores[where] = at, worth
     return MaskedRuns(places, scores)
 
 

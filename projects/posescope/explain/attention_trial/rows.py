@@ -13,7 +13,8 @@ from posescope.capture.geometry import GeometryWatch
 from posescope.capture.grid import Grid
 from posescope.errors import InputError
 from posescope.explain.attribution.attention_rollout import cells_under
-from posescope.explain.attribution.method import channels_last, chunks
+from posescope.explain.attribution.method import channels_last
+from posescope.explain.memory import in_batches
 from posescope.explain.outputs import Outputs
 from posescope.explain.pose import Pose
 from posescope.explain.pose_function import PoseFunction
@@ -89,31 +90,43 @@ def see_people(
         InputError: No layer matches, or one cannot be put to the test.
     """
     parts: dict[str, list[LayerRows]] = {}
-    outputs, poses = [], []
+    outputs: list[Outputs] = []
+    poses: list[Pose] = []
     watch, taps = GeometryWatch(function.model), AttentionTaps(function.model)
     wanted = AttentionTaps(function.model, layers)
     with torch.no_grad(), watch, taps, wanted:
-        for some in chunks(len(inputs), batch_size):
-            outputs.append(function(channels_last(inputs[some])))
-            poses.append(function.decode(outputs[-1]))
-            if len(outputs) == 1:
+
+        def run(some: slice) -> tuple[Outputs, Pose, dict[str, LayerRows]]:
+            taps.clear()
+            wanted.clear()
+            output = function(channels_last(inputs[some]))
+            pose = function.decode(output)
+            if not outputs:
                 taps.drop_silent()
                 if layers == '*':  # nobody named what is silent
                     wanted.drop_silent()
             taps.finish(1)
             wanted.finish(1)
+            rows = {}
             for name in wanted.names:
                 call = _checked(name, wanted.calls[name])
                 of_joints = joints if _has_joint_tokens(call, len(function.joints)) else None
                 tokens = of_joints if queries is None else queries
-                parts.setdefault(name, []).append(_rows(call, watch, poses[-1].places[:, list(joints)], tokens))
-            taps.clear()
-            wanted.clear()
+                rows[name] = _rows(call, watch, pose.places[:, list(joints)], tokens)
+            return output, pose, rows
+
+        for _, (output, pose, rows) in in_batches(run, len(inputs), batch_size, 'reading attention'):
+            outputs.append(output)
+            poses.append(pose)
+            for name, one in rows.items():
+                parts.setdefault(name, []).append(one)
+        taps.clear()
+        wanted.clear()
     if not parts:
         raise InputError(f'{type(function.model.backbone).__name__} has no attention that could be put to the test')
     return SeenPeople(
         Outputs.joined(outputs),
-        Pose(torch.cat([pose.places for pose in poses]), torch.cat([pose.scores for pose in poses])),
+        Pose.joined(poses),
         {name: _joined(some_rows) for name, some_rows in parts.items()},
         taps.names,
     )

@@ -1,8 +1,9 @@
 """Methods that Captum has and that gain nothing from sharing passes between joints."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -90,6 +91,8 @@ class CaptumMethod(Method):
         import captum.attr
 
         algorithm = getattr(captum.attr, self.algorithm)(TargetModule(function, bound))
+        if self.algorithm == 'GradientShap':  # runs all its samples at once
+            algorithm.gradient_func = partial(_gradients_in_parts, self.batch_size)
         takes = inspect.signature(algorithm.attribute).parameters
         shared = 'feature_mask' in takes
         found = inputs.new_zeros(len(inputs), len(joints), *inputs.shape[2:])
@@ -123,6 +126,24 @@ class CaptumMethod(Method):
             'perturbations_per_eval': self.batch_size,
         }
         return {**{name: value for name, value in offered.items() if name in takes}, **self.options}
+
+
+def _gradients_in_parts(
+    batch_size: int,
+    forward: Callable[..., Tensor],
+    inputs: tuple[Tensor, ...],
+    target_ind: Any = None,
+    additional_forward_args: tuple[Tensor, ...] = (),
+) -> tuple[Tensor, ...]:
+    """Take gradients of inputs (B, …) as Captum's ``compute_gradients`` does, with few of them in a pass."""
+    from captum._utils.gradient import compute_gradients
+
+    parts = []
+    for some in chunks(len(inputs[0]), batch_size):
+        starts = tuple(each[some].detach().requires_grad_() for each in inputs)
+        given = tuple(each[some] for each in additional_forward_args)
+        parts.append(compute_gradients(forward, starts, target_ind, given))
+    return tuple(torch.cat(each) for each in zip(*parts, strict=True))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from posescope.explain.dependency.effects import Effects, measure_effects
 from posescope.explain.dependency.group_shapley import GroupShapley, measure_group_shapley
 from posescope.explain.dependency.groups import group_joints
 from posescope.explain.dependency.people import LabelledPeople
+from posescope.explain.dependency.relation import Relation, measure_relations
 
 __all__ = [
     'DependencyMatrix',
@@ -18,9 +19,11 @@ __all__ = [
     'Effects',
     'GroupShapley',
     'LabelledPeople',
+    'Relation',
     'compare_matrix',
     'group_joints',
     'measure_effects',
     'measure_group_shapley',
+    'measure_relations',
     'summarise',
 ]

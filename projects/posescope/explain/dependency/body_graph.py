@@ -15,7 +15,7 @@ from posescope.data.annotations import plain_name
 from posescope.errors import InputError
 from posescope.explain.dependency.dependency_matrix import DependencyMatrix
 
-__all__ = ['draw_on_body', 'standing_places', 'strongest']
+__all__ = ['draw_on_body', 'standing_places', 'stands', 'strongest']
 
 # A person seen from the front, so that their left is on the picture's right; lengths of limbs are those of an adult in
 # parts of the body's height (Drillis and Contini, Body Segment Parameters, 1966), arms a little away from the trunk.
@@ -28,6 +28,13 @@ _STANDING = {
     'headtop': (0, 0), 'pelvis': (0, 0.46), 'hip': (0, 0.46), 'thorax': (0, 0.17), 'spine': (0, 0.32),
 }  # fmt: skip
 _WIDEST, _BENT = 5.0, 0.18
+_MOST_NAMES = 40
+"""With more joints, those alone are named that an arrow joins."""
+
+
+def stands(joints: tuple[str, ...]) -> bool:
+    """Whether it is known of all joints where they are on a standing body."""
+    return all(plain_name(joint) in _STANDING for joint in joints)
 
 
 def standing_places(joints: tuple[str, ...]) -> NDArray[np.float64]:
@@ -66,28 +73,34 @@ def draw_on_body(
     Args:
         matrix: Measured.
         style: The skeleton.
-        places: (K, 2) where joints are drawn, y downward; None for a standing body.
+        places: (K, 2) where joints are drawn, y downward, such as those of
+            :func:`~posescope.explain.dependency.mean_pose.mean_pose`; joints at NaN are not drawn. None for a standing
+            body.
         most: Most arrows.
         only_marked: Draw those alone that remain when false discoveries are kept to 5 %.
         title: Of the figure.
 
     Raises:
-        InputError: The skeleton has other joints, or their places are not known.
+        InputError: The skeleton has other joints, or no place is known.
     """
     if style.joints != matrix.joints:
         raise InputError('the skeleton to draw on has other joints than the matrix')
     where = (
         standing_places(matrix.joints) if places is None else checked_array(places, 'places', (len(style.joints), 2))
     )
-    pairs = strongest(matrix, most, only_marked)
+    known = np.isfinite(where).all(1)
+    if not known.any():
+        raise InputError('places: none of the joints has one to be drawn at')
+    pairs = [pair for pair in strongest(matrix, most, only_marked) if known[list(pair)].all()]
     scale = ColourScale.of([np.array([matrix.value[pair] for pair in pairs])])
     figure = Figure(figsize=(5.4, 7.2), layout='constrained', facecolor='white')
     panel = figure.subplots()
-    _draw_body(panel, style, where)
+    _draw_body(panel, style, where, _named(pairs, known))
     for pair in reversed(pairs):  # the strongest on top
         _draw_arrow(panel, where[pair[1]], where[pair[0]], matrix.value[pair], scale)
-    span = np.ptp(where, axis=0).max() or 1.0
-    (left, top), (right, bottom) = where.min(0) - 0.12 * span, where.max(0) + 0.08 * span
+    low, high = where[known].min(0), where[known].max(0)
+    span = (high - low).max() or 1.0
+    (left, top), (right, bottom) = low - 0.12 * span, high + 0.08 * span
     panel.set_xlim(left, right)
     panel.set_ylim(bottom, top)
     panel.set_aspect('equal')
@@ -99,11 +112,21 @@ def draw_on_body(
     return figure
 
 
-def _draw_body(panel: Axes, style: SkeletonStyle, where: NDArray[np.float64]) -> None:
-    if len(style.links):
-        panel.add_collection(LineCollection(list(where[style.links]), colors='#d9d9d9', linewidths=6, zorder=0))
-    panel.scatter(where[:, 0], where[:, 1], s=46, c=style.joint_colours, edgecolors='black', linewidths=0.7, zorder=3)
-    for joint, (x, y) in enumerate(where):
+def _named(pairs: list[tuple[int, int]], known: NDArray[np.bool_]) -> list[int]:
+    """The joints whose names are written."""
+    shown = np.flatnonzero(known).tolist()
+    return shown if len(shown) <= _MOST_NAMES else sorted({joint for pair in pairs for joint in pair})
+
+
+def _draw_body(panel: Axes, style: SkeletonStyle, where: NDArray[np.float64], named: list[int]) -> None:
+    links = where[style.links]
+    links = links[np.isfinite(links).all((1, 2))]
+    if len(links):
+        panel.add_collection(LineCollection(list(links), colors='#d9d9d9', linewidths=6, zorder=0))
+    size = 46 if len(where) <= _MOST_NAMES else 14
+    panel.scatter(where[:, 0], where[:, 1], s=size, c=style.joint_colours, edgecolors='black', linewidths=0.7, zorder=3)
+    for joint in named:
+        x, y = where[joint]
         panel.annotate(
             style.title(joint), (x, y), (5, 5), textcoords='offset points', fontsize=6, zorder=4, parse_math=False
         )

@@ -115,7 +115,7 @@ def compare_matrix(
 
     Args:
         matrix: (K, K), row: the joint that is read, column: the joint that is hidden; NaN where missing.
-        links: Of the skeleton.
+        links: Of the skeleton; where there are none, there is no distance along them.
         others: Matrices of the same layout by name, such as attention between joint tokens, or RI.
         permutations: Of the tests.
         seed: Of the permutations.
@@ -127,5 +127,10 @@ def compare_matrix(
     values = np.array(matrix, np.float64)
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
         raise InputError(f'matrix has to be (K, K), not {values.shape}')
-    wanted = {'skeleton_distance': skeleton_distance(links, len(values)), 'symmetry': values.T, **(others or {})}
-    return {name: mantel(values, other, permutations, seed) for name, other in wanted.items()}
+    wanted = {'symmetry': values.T, **(others or {})}
+    if links:
+        distance = mantel(values, skeleton_distance(links, len(values)), permutations, seed)
+    else:
+        distance = Agreement(None, None, 0, 'the skeleton links no joints')
+    compared = {name: mantel(values, other, permutations, seed) for name, other in wanted.items()}
+    return {'skeleton_distance': distance, **compared}

@@ -24,12 +24,12 @@ def ablate_joint_by_joint(
     surface: Tensor,
     quantity: str = 'ks',
     perturbations: int = 1,
+    needed_only: bool = True,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Measure what discs do by Captum (N. Kokhlikyan et al., arXiv 2009.07896).
 
     Discs overlap, which features of one mask cannot. So a feature is whether a disc is left off, and the function that
-    Captum sees puts the others on the crop. Each joint is an output of its own, and gets the discs alone that its row
-    of differences needs.
+    Captum sees puts the others on the crop. Each joint is an output of its own.
 
     Args:
         function: The model.
@@ -38,6 +38,7 @@ def ablate_joint_by_joint(
         surface: (P, 3, H, W), what discs show.
         quantity: ``'ks'`` or ``'displacement'``.
         perturbations: Discs in a forward pass (``perturbations_per_eval`` of Captum).
+        needed_only: Whether a joint gets only the discs that its row of differences needs, not all of the person's.
 
     Returns:
         (P, K, K) effects of hiding, and of controls; NaN without disc, where it covers i, and in rows without controls.
@@ -60,7 +61,7 @@ def ablate_joint_by_joint(
             continue
         pairs = np.flatnonzero((plan.hidden[p] >= 0) & ~plan.covered[p, i])
         discs = np.union1d(plan.hidden[p, pairs], plan.control[p, i, pairs])
-        discs = discs[discs >= 0]
+        discs = discs[discs >= 0] if needed_only else np.flatnonzero(plan.person == p)
         ablation = FeatureAblation(_reader(function, people, plan, surface, (p, i), discs, whole))
         present = torch.ones(1, len(discs), device=people.inputs.device)
         with torch.no_grad():

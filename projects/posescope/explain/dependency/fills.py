@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from posescope.errors import InputError, nearest
 from posescope.explain.dependency.people import LabelledPeople
 from posescope.explain.pose_function import PoseFunction
 
-__all__ = ['FILLS', 'Blur', 'Fill', 'MeanColour', 'Noise', 'build_fills']
+__all__ = ['FILLS', 'RENDERED', 'Blur', 'Fill', 'MeanColour', 'Noise', 'build_fills']
 
 
 class Fill(ABC):
@@ -93,29 +94,45 @@ class Noise(Fill):
 
 FILLS: dict[str, type[Fill]] = {kind.name: kind for kind in (MeanColour, Blur, Noise)}
 """Fills that need nothing else, by name."""
+RENDERED = 'rendered_occluder'
+"""Name of :class:`posescope.explain.dependency.rendered_occluders.RenderedOccluder`, which needs pictures."""
 
 
-def build_fills(fills: Iterable[str | Fill], function: PoseFunction | None = None) -> tuple[Fill, ...]:
+def build_fills(
+    fills: Iterable[str | Fill],
+    function: PoseFunction | None = None,
+    pictures: Iterable[str | Path] | None = None,
+) -> tuple[Fill, ...]:
     """Make fills from their names; what is a fill already stays.
 
     Args:
         fills: Names or fills.
         function: The model that will see them; None for one whose preprocessing takes a mean colour off.
+        pictures: Paths of rendered pictures, whose objects :data:`RENDERED` shows; None where there are none.
 
     Raises:
-        InputError: There is no such fill, none at all, or one twice.
+        InputError: There is no such fill, none at all, or one twice; or one needs pictures or a model.
     """
-    made: list[Fill] = []
-    for fill in [fills] if isinstance(fills, str | Fill) else fills:
-        if isinstance(fill, str):
-            if fill not in FILLS:
-                raise InputError(f"fill '{fill}' does not exist (nearest: {nearest(fill, FILLS)})")
-            # Black is zero only where nothing is taken off.
-            fill = (
-                MeanColour(function is None or bool(function.black.any())) if fill == MeanColour.name else FILLS[fill]()
-            )
-        made.append(fill)
+    chosen = [fills] if isinstance(fills, str | Fill) else fills
+    made = [_made(fill, function, pictures) if isinstance(fill, str) else fill for fill in chosen]
     names = [fill.name for fill in made]
     if not names or len(set(names)) < len(names):
-        raise InputError(f'fills={names} has to name one or more different ones of {", ".join(FILLS)}')
+        raise InputError(f'fills={names} has to name one or more different ones of {", ".join([*FILLS, RENDERED])}')
     return tuple(made)
+
+
+def _made(name: str, function: PoseFunction | None, pictures: Iterable[str | Path] | None) -> Fill:
+    if name == RENDERED:
+        from posescope.explain.dependency.rendered_occluders import RenderedOccluder, occluder_surfaces
+
+        if function is None or pictures is None:
+            raise InputError(
+                f"fill '{RENDERED}' needs objects out of rendered pictures: give "
+                'RenderedOccluder(function, occluder_surfaces(paths)) in place of its name'
+            )
+        return RenderedOccluder(function, occluder_surfaces(pictures))
+    if name not in FILLS:
+        raise InputError(f"fill '{name}' does not exist (nearest: {nearest(name, [*FILLS, RENDERED])})")
+    if name == MeanColour.name:
+        return MeanColour(function is None or bool(function.black.any()))  # zero is black where nothing is taken off
+    return FILLS[name]()

@@ -5,6 +5,7 @@ XPose (arXiv 2403.12370) takes them to explain pose models; discs, places and wh
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +19,12 @@ from posescope.explain.dependency.effects import GOOD, QUANTITIES, readable, sim
 from posescope.explain.dependency.fills import Fill, build_fills
 from posescope.explain.dependency.groups import checked_groups
 from posescope.explain.dependency.hiding import places_when_hidden, places_when_seen
+from posescope.explain.dependency.pairs import usable_pairs
 from posescope.explain.dependency.people import LabelledPeople
 from posescope.explain.dependency.shapley import MOST_EXACT, coalitions, orders, shapley_values
 from posescope.explain.pose_function import PoseFunction
 
-__all__ = ['GroupShapley', 'measure_group_shapley']
+__all__ = ['GroupShapley', 'crops_a_person', 'measure_group_shapley']
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,38 @@ class GroupShapley:
         people, joints, players = values.shape
         cells = mean_interval(values.reshape(people, -1), self.images, resamples, seed)
         return [cells[row * players : (row + 1) * players] for row in range(joints)]
+
+    def content(self, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+        """Groups, and means with intervals, as what JSON can hold."""
+        levels = {}
+        for level in ('within', 'across'):
+            rows = self.intervals(level, resamples, seed)
+            parts = ('value', 'low', 'high', 'reason')
+            levels[level] = {part: [[getattr(cell, part) for cell in row] for row in rows] for part in parts}
+        return {
+            'joints': list(self.joints),
+            'groups': [list(group) for group in self.groups],
+            'quantity': self.quantity,
+            'people': len(self.images),
+            **levels,
+        }
+
+    @classmethod
+    def join(cls, parts: Sequence['GroupShapley']) -> 'GroupShapley':
+        """Put batches of people together.
+
+        Raises:
+            InputError: There are none, or they have other joints, groups or quantities.
+        """
+        if not parts:
+            raise InputError('there are no Shapley values to join')
+        first = parts[0]
+        if len({(part.joints, part.groups, part.quantity) for part in parts}) > 1:
+            raise InputError('Shapley values of different joints, groups or quantities cannot be joined')
+        images, within, across = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ('images', 'within', 'across')
+        )
+        return cls(first.joints, first.groups, first.quantity, images, within, across)
 
 
 @dataclass(frozen=True)
@@ -118,9 +152,9 @@ def measure_group_shapley(
     seen = places_when_seen(function, people.inputs, batch_size)
     reads = readable(function, people, seen, good)
     radii = settings.radii(people)
-    usable = _usable(people, seen, radii)
+    usable = usable_pairs(people, seen, radii)
     within, across = _games(reads, usable, people.hideable, found, permutations, seed)
-    needed = sorted({(game.person, game.hidden(c)) for game in (*within, *across) for c in _coalitions(game)})
+    needed = _needed((*within, *across))
     worth = _worth(function, people, seen, needed, radii, build_fills(fills, function), quantity, batch_size)
     table = dict(zip(needed, worth, strict=True))
     count, joints = reads.shape
@@ -134,11 +168,29 @@ def measure_group_shapley(
     )
 
 
-def _usable(people: LabelledPeople, seen: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(P, i, j), whether hiding j tells of i: j can be seen, and its disc does not cover i."""
-    places = np.where(np.isfinite(people.truth), people.truth, seen)
-    apart = np.linalg.norm(places[:, :, None] - people.truth[:, None], axis=-1)
-    return people.hideable[:, None] & ~(apart <= radii[:, None, None])
+def crops_a_person(
+    groups: Sequence[Sequence[str]], joints: Sequence[str], permutations: int = 64, seed: int = 0
+) -> int:
+    """Count the crops with one fill that :func:`measure_group_shapley` sees of a person whose joints all count.
+
+    Args:
+        groups: As there.
+        joints: Names of the skeleton.
+        permutations: As there.
+        seed: As there.
+
+    Raises:
+        InputError: The groups do not hold every joint once.
+    """
+    all_seen = np.ones((1, len(joints)), bool)
+    others = ~np.eye(len(joints), dtype=bool)[None]
+    within, across = _games(all_seen, others, all_seen, checked_groups(groups, joints), permutations, seed)
+    return len(_needed((*within, *across)))
+
+
+def _needed(games: Iterable['_Game']) -> list[tuple[int, int]]:
+    """Persons, and sets of joints to hide, as bits."""
+    return sorted({(game.person, game.hidden(c)) for game in games for c in _coalitions(game)})
 
 
 def _games(

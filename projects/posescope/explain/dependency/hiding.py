@@ -1,14 +1,12 @@
 """Predictions from crops of which something is hidden."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posescope.errors import InputError
 from posescope.explain.dependency.people import LabelledPeople
+from posescope.explain.memory import in_batches
 from posescope.explain.pose_function import PoseFunction
 
 __all__ = ['places_when_hidden', 'places_when_seen', 'with_discs']
@@ -51,8 +49,8 @@ def places_when_seen(function: PoseFunction, inputs: Tensor, batch_size: int) ->
     Returns:
         (P, K, 2) pixels of the input.
     """
-    found = [_places(function, inputs[rows]) for rows in _batches(len(inputs), batch_size)]
-    return _joined(found, len(function.joints))
+    batches = in_batches(lambda rows: _places(function, inputs[rows]), len(inputs), batch_size, 'looking at people')
+    return _joined([places for _, places in batches], len(function.joints))
 
 
 def places_when_hidden(
@@ -82,25 +80,21 @@ def places_when_hidden(
     """
     inputs = people.inputs
     regions = torch.from_numpy(people.region).to(inputs.device, torch.float32)
-    found = []
-    for rows in _batches(len(person), batch_size):
+
+    def run(rows: slice) -> NDArray[np.float64]:
         whose = torch.from_numpy(person[rows]).to(inputs.device)
         discs = torch.from_numpy(centres[rows]).to(inputs.device, torch.float32)
         sizes = torch.from_numpy(radii[rows]).to(inputs.device, torch.float32)
-        found.append(_places(function, with_discs(inputs[whose], surface[whose], discs, sizes, regions[whose])))
-    return _joined(found, len(function.joints))
+        return _places(function, with_discs(inputs[whose], surface[whose], discs, sizes, regions[whose]))
+
+    batches = in_batches(run, len(person), batch_size, 'hiding joints')
+    return _joined([places for _, places in batches], len(function.joints))
 
 
 def _places(function: PoseFunction, inputs: Tensor) -> NDArray[np.float64]:
     with torch.no_grad():
         pose = function.decode(function(inputs.contiguous(memory_format=torch.channels_last)))
     return pose.places.cpu().numpy().astype(np.float64)
-
-
-def _batches(count: int, size: int) -> Iterator[slice]:
-    if size < 1:
-        raise InputError(f'batch_size={size}: at least one crop has to fit into a forward pass')
-    return (slice(start, start + size) for start in range(0, count, size))
 
 
 def _joined(found: list[NDArray[np.float64]], joints: int) -> NDArray[np.float64]:

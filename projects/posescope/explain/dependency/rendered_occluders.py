@@ -1,6 +1,6 @@
 """Surfaces of rendered objects, to hide joints behind what no artificial fill looks like."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,11 +14,11 @@ from torch import Tensor
 
 from posescope.data.body_parts import OCCLUDER, part_map_path, read_part_map
 from posescope.errors import InputError
-from posescope.explain.dependency.fills import Fill
+from posescope.explain.dependency.fills import RENDERED, Fill
 from posescope.explain.dependency.people import LabelledPeople
 from posescope.explain.pose_function import PoseFunction
 
-__all__ = ['LEAST_SIDE', 'RenderedOccluder', 'occluder_surfaces']
+__all__ = ['LEAST_SIDE', 'RenderedOccluder', 'occluder_surfaces', 'pictures_of']
 
 LEAST_SIDE = 24
 """Shortest side of a piece of an object, pixels of its picture; smaller ones show repetition more than an object."""
@@ -58,6 +58,25 @@ def occluder_surfaces(pictures: Iterable[str | Path], most: int = 32) -> list[ND
     return found
 
 
+def pictures_of(dataset: Any, most: int = 500) -> Iterator[str]:
+    """Give the paths of a data set's pictures, each once, up to so many.
+
+    Args:
+        dataset: Of MMPose. Where it can tell of a person without loading the picture, none is loaded.
+        most: After so many pictures none is looked for: where they show no objects, more will hardly do so.
+    """
+    tell = getattr(dataset, 'get_data_info', None)
+    given: set[str] = set()
+    for index in range(len(dataset)):
+        info = dataset[index]['data_samples'].metainfo if tell is None else tell(index)
+        path = info.get('img_path')
+        if path is not None and path not in given:
+            given.add(path)
+            yield path
+        if len(given) == most:
+            return
+
+
 class RenderedOccluder(Fill):
     """Discs of rendered objects: each person's discs show one object, mirrored at its edges and so on without end.
 
@@ -69,7 +88,7 @@ class RenderedOccluder(Fill):
         InputError: There are no surfaces.
     """
 
-    name: ClassVar[str] = 'rendered_occluder'
+    name: ClassVar[str] = RENDERED
 
     def __init__(self, function: PoseFunction, surfaces: list[NDArray[np.uint8]]) -> None:
         if not surfaces:

@@ -15,6 +15,7 @@ from posescope.evaluation.bootstrap import Interval
 from posescope.explain.dependency.effects import similarity
 from posescope.explain.dependency.people import LabelledPeople
 from posescope.explain.depth.probe_report import joint_intervals, plain_interval
+from posescope.explain.memory import in_batches
 from posescope.explain.pose import Pose
 from posescope.explain.pose_function import PoseFunction
 from posescope.explain.readouts.heatmap import HeatmapReadout
@@ -83,12 +84,13 @@ class DecodedStages:
 
 
 @torch.no_grad()
-def decode_stages(function: PoseFunction, inputs: Tensor) -> list[Pose]:
+def decode_stages(function: PoseFunction, inputs: Tensor, batch_size: int = 16) -> list[Pose]:
     """Decode the heatmaps of every stage as the model's own codec decodes the last.
 
     Args:
         function: The model.
         inputs: (B, 3, H, W) crops.
+        batch_size: Most crops in a forward pass.
 
     Returns:
         A pose a stage, the last of which is the model's: of heads that give several maps a joint, and of a
@@ -97,6 +99,11 @@ def decode_stages(function: PoseFunction, inputs: Tensor) -> list[Pose]:
     Raises:
         InputError: The head has maps of one stage only, or no maps.
     """
+    batches = in_batches(lambda rows: _decoded(function, inputs[rows]), len(inputs), batch_size, 'decoding stages')
+    return [Pose.joined(parts) for parts in zip(*(poses for _, poses in batches), strict=True)]
+
+
+def _decoded(function: PoseFunction, inputs: Tensor) -> list[Pose]:
     readout = function.readout
     features = function.model.extract_feat(inputs.to(function.device))
     raw = readout.head.forward(features)

@@ -12,6 +12,7 @@ from posescope.capture.stages import stages_of
 from posescope.capture.taps import Taps
 from posescope.errors import InputError
 from posescope.explain.attribution.spatial_layer import SpatialLayer, find_spatial_layer
+from posescope.explain.memory import in_batches
 from posescope.explain.pose_function import PoseFunction
 
 __all__ = ['STAGES', 'FeatureSource', 'LayerMaps', 'layer_names']
@@ -79,8 +80,14 @@ class LayerMaps:
             By name, (B, C, h, w).
         """
         with Taps(self._function.model, list(self.layers)) as taps:
-            self._function(inputs.to(self._function.device))
-            return {name: layer.maps(taps.outputs[name][0]) for name, layer in self.layers.items()}
+
+            def run(rows: slice) -> dict[str, Tensor]:
+                taps.clear()
+                self._function(inputs[rows].to(self._function.device))
+                return {name: layer.maps(taps.outputs[name][0]) for name, layer in self.layers.items()}
+
+            parts = [maps for _, maps in in_batches(run, len(inputs), len(inputs), 'reading layers')]
+        return {name: torch.cat([part[name] for part in parts]) for name in self.layers}
 
 
 def layer_names(function: PoseFunction, layers: Sequence[str] | str) -> list[str]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from posescope.errors import InputError, nearest
 from posescope.explain.attribution.spatial_layer import SpatialLayer
+from posescope.explain.dependency.hiding import places_when_seen
 from posescope.explain.depth.cka import LEAST_PEOPLE, alignment, alignment_error, batch_weights, grams, unbiased_hsic
 from posescope.explain.depth.layer_maps import STAGES, LayerMaps
 from posescope.explain.pose_function import PoseFunction
@@ -160,9 +161,9 @@ def _under_joints(layer: SpatialLayer, maps: Tensor, places: Tensor) -> Tensor:
     return maps.flatten(2).gather(2, cells).transpose(1, 2)
 
 
-@torch.no_grad()
 def _predicted(function: PoseFunction, inputs: Tensor) -> Tensor:
-    return function.decode(function(inputs.to(function.device))).places
+    places = places_when_seen(function, inputs.to(function.device), len(inputs))
+    return torch.from_numpy(places).to(function.device, torch.float32)
 
 
 def _summary(

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from posescope.errors import InputError, nearest
 from posescope.evaluation.bootstrap import Interval
-from posescope.explain.attribution.method import chunks
 from posescope.explain.depth.layer_maps import STAGES
 from posescope.explain.depth.patch_regions import REGIONS
 from posescope.explain.depth.probe_report import joint_intervals, plain_interval
 from posescope.explain.depth.twin_runs import TwinRuns
+from posescope.explain.memory import in_batches
 from posescope.explain.pose_function import PoseFunction
 
 __all__ = ['Patching', 'measure_patching']
@@ -138,9 +138,14 @@ def _recovered(runs: TwinRuns, region: str | Tensor, counts: Tensor, radius: flo
     of_joint = isinstance(region, str) and region == 'joint'
     pair, joint = counts.nonzero(as_tuple=True) if of_joint else (counts.any(1).nonzero()[:, 0], None)
     recovered = runs.way.new_full((len(runs.layers), *counts.shape), torch.nan)
-    for rows in chunks(len(pair), batch_size):
+
+    def run(rows: slice) -> list[Tensor]:
         some, its = pair[rows], None if joint is None else joint[rows]
-        for place, share in enumerate(runs.shares(some, runs.region(region, some, its, radius))):
+        return list(runs.shares(some, runs.region(region, some, its, radius)))
+
+    for rows, shares in in_batches(run, len(pair), batch_size, 'patching'):
+        some, its = pair[rows], None if joint is None else joint[rows]
+        for place, share in enumerate(shares):
             if its is None:
                 recovered[place, some] = share
             else:

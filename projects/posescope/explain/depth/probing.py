@@ -4,12 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from posescope.errors import InputError
 from posescope.explain.dependency.effects import similarity
+from posescope.explain.dependency.hiding import places_when_seen
 from posescope.explain.dependency.people import LabelledPeople
 from posescope.explain.depth.layer_maps import STAGES, FeatureSource, LayerMaps
 from posescope.explain.depth.pixel_patches import PixelPatches
@@ -96,15 +95,9 @@ def _test(
             parts[name].append(np.stack([similarity(function, batch, everybody, one) for one in places.values()]))
         mean = similarity(function, batch, everybody, np.broadcast_to(mean_pose, batch.truth.shape))
         parts['mean_pose'].append(np.broadcast_to(mean, parts['ks'][-1].shape))
-        parts['model'].append(similarity(function, batch, everybody, _predicted(function, batch.inputs)))
+        seen = places_when_seen(function, batch.inputs.to(function.device), len(batch))
+        parts['model'].append(similarity(function, batch, everybody, seen))
         parts['images'].append(batch.images)
     if not parts:
         raise InputError('there are no people to test the probes on')
     return {name: np.concatenate(arrays, axis=1 if arrays[0].ndim == 3 else 0) for name, arrays in parts.items()}
-
-
-@torch.no_grad()
-def _predicted(function: PoseFunction, inputs: Tensor) -> NDArray[np.float64]:
-    """(B, K, 2) what the model says."""
-    places = function.decode(function(inputs.to(function.device))).places
-    return places.cpu().double().numpy()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from posescope.capture.eager_mode import EagerMode
 from posescope.errors import InputError
 from posescope.explain.attribution.gradients import joint_gradients
-from posescope.explain.attribution.method import chunks
+from posescope.explain.memory import in_batches
 from posescope.explain.pose_function import PoseFunction
 from posescope.explain.targets import Target, default_target
 
@@ -84,8 +85,9 @@ def measure_receptive_fields(
                 height, width = batch.shape[-2:]
                 total, seen = np.zeros((2, len(wanted), 2 * height - 1, 2 * width - 1))
                 counted = np.zeros(len(wanted), np.int64)
-            for some in chunks(len(batch), batch_size):
-                _add(function, batch[some].to(function.device), target, wanted, total, seen, counted)
+            read = partial(_read, function, batch, target, wanted)
+            for _, found in in_batches(read, len(batch), batch_size, 'receptive fields'):
+                _add(found, total, seen, counted)
     if total is None:
         raise InputError('there are no people whose gradients could be averaged')
     maps = np.where(seen > 0, total / np.maximum(seen, 1), np.nan)
@@ -93,35 +95,43 @@ def measure_receptive_fields(
     return ReceptiveFields(tuple(function.joints[joint] for joint in wanted), maps, counted, radius, side)
 
 
-def _add(
-    function: PoseFunction,
-    inputs: Tensor,
-    target: Target,
-    joints: list[int],
-    total: NDArray[np.float64],
-    seen: NDArray[np.float64],
-    counted: NDArray[np.int64],
-) -> None:
-    """Add people's maps, moved so that the joint is in the middle; those whose joint is outside do not count."""
-    height, width = inputs.shape[-2:]
+@dataclass(frozen=True)
+class _Gradients:
+    """Of B people: (K, B, H, W) float32 size of each joint's gradient, (B, K, 2) where it is, (B, K) if it counts."""
+
+    sizes: NDArray[np.float32]
+    places: NDArray[np.int64]
+    valid: NDArray[np.bool_]
+
+
+def _read(function: PoseFunction, people: Tensor, target: Target, joints: list[int], some: slice) -> _Gradients:
+    """Read all joints before any is added, since memory may end in between."""
+    inputs = people[some].to(function.device)
     with torch.no_grad():
         outputs = function(inputs)
     bound = target.bind(function, outputs, function.decode(outputs))
     rows = torch.arange(len(inputs), device=inputs.device)
-    places = bound.places.round().cpu().numpy()
-    for number, gradient in enumerate(joint_gradients(function, inputs, rows, bound, joints)):
-        sizes = gradient.abs().sum(1).double()
-        sums = sizes.sum((1, 2)).cpu().numpy()
-        shares = (sizes / sizes.sum((1, 2), keepdim=True)).cpu().numpy()
-        for person, (x, y) in enumerate(places[:, joints[number]]):
-            inside = 0 <= x <= width - 1 and 0 <= y <= height - 1
-            if not inside or not sums[person] > 0 or not bool(bound.valid[person, joints[number]]):
-                continue
-            top, left = height - 1 - int(y), width - 1 - int(x)
-            where = number, slice(top, top + height), slice(left, left + width)
-            total[where] += shares[person]
-            seen[where] += 1
-            counted[number] += 1
+    gradients = joint_gradients(function, inputs, rows, bound, joints)
+    return _Gradients(
+        np.stack([gradient.abs().sum(1).cpu().numpy() for gradient in gradients]),
+        bound.places[:, joints].round().cpu().numpy().astype(np.int64),
+        bound.valid[:, joints].cpu().numpy(),
+    )
+
+
+def _add(found: _Gradients, total: NDArray[np.float64], seen: NDArray[np.float64], counted: NDArray[np.int64]) -> None:
+    """Add people's maps, moved so that the joint is in the middle; those whose joint is outside do not count."""
+    height, width = found.sizes.shape[-2:]
+    for number, person in np.ndindex(found.sizes.shape[:2]):
+        sizes = found.sizes[number, person].astype(np.float64)
+        x, y = found.places[person, number]
+        inside = 0 <= x <= width - 1 and 0 <= y <= height - 1
+        if not inside or not sizes.sum() > 0 or not found.valid[person, number]:
+            continue
+        where = number, slice(height - 1 - y, 2 * height - 1 - y), slice(width - 1 - x, 2 * width - 1 - x)
+        total[where] += sizes / sizes.sum()
+        seen[where] += 1
+        counted[number] += 1
 
 
 def _size(field: NDArray[np.float64]) -> tuple[float, float]:

@@ -9,10 +9,10 @@ from torch import Tensor
 from posescope.capture.patches import Patches
 from posescope.capture.taps import Taps
 from posescope.errors import InputError
-from posescope.explain.attribution.method import chunks
 from posescope.explain.attribution.spatial_layer import SpatialLayer, find_spatial_layer
 from posescope.explain.depth.layer_maps import STAGES, layer_names
 from posescope.explain.depth.patch_regions import cells_under, changed_pixels, discs_around, patched
+from posescope.explain.memory import in_batches
 from posescope.explain.pose_function import PoseFunction
 
 __all__ = ['TwinRuns']
@@ -52,7 +52,7 @@ class TwinRuns:
         self._parts = _parts(function, self._clean[:1], layers, in_regions)
         self.layers = tuple(self._parts)
         before, after = (
-            torch.cat([self._places(pictures[some]) for some in chunks(len(pictures), batch_size)])
+            torch.cat([places for _, places in self._seen(pictures, batch_size)])
             for pictures in (self._clean, self._other)
         )
         self.before, self.way = before, after - before
@@ -103,6 +103,9 @@ class TwinRuns:
             with Patches(model, replacements):
                 moved = self._places(self._clean[pairs]) - self.before[pairs]
             yield (moved * way).sum(-1) / way.square().sum(-1)
+
+    def _seen(self, pictures: Tensor, batch_size: int) -> Iterator[tuple[slice, Tensor]]:
+        return in_batches(lambda some: self._places(pictures[some]), len(pictures), batch_size, 'looking at twins')
 
     @torch.no_grad()
     def _places(self, pictures: Tensor) -> Tensor:

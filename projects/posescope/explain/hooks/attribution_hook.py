@@ -1,6 +1,6 @@
 """Attribute joints of a few people of a data set, and gather what joints look at over everyone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from mmpose.registry import HOOKS
 from posescope.atomic import replacing
 from posescope.errors import InputError
 from posescope.explain.hooks.explaining_hook import ExplainingHook
+from posescope.explain.named_choice import choice_of, choices_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,14 +36,19 @@ class AttributionHook(ExplainingHook):
     ``<image>_<person>/<method>/<joint>``, (H, W) in pixels of the input, for those who are drawn, and
     ``bone_relative/<method>/<joint>``, means over everybody in coordinates of the joint's bone, for joints that the
     skeleton links to another; and pictures of both. Where two people have the same ids, as those of several data sets
-    in one may, the second one's maps are called ``<image>_<person>_2``.
+    in one may, the second one's maps are called ``<image>_<person>_2``. A method that is there several times, with
+    different options, is called by what differs, as ``integrated_gradients-baseline-blur``. PoseIG's FI takes the
+    person's mask from ``segmentation`` of the annotation, or the part map of a rendered picture. Where a method shows
+    attention, the agreement of an intervention stands beside the maps that are drawn.
     During a training the same comes from the validation data, in ``attribution_epoch_<n>/``.
 
     Args:
-        method: A method, or several, of :data:`posescope.explain.attribution.METHODS`; None for the one that is taken
-            where none is named, see :class:`posescope.explain.explanation.Explainer`.
-        target: What is attributed, of :data:`posescope.explain.targets.TARGETS`; None for the head's default.
-        layer: Where methods look that take a layer.
+        method: A method, or several, of :data:`posescope.explain.attribution.METHODS`, each a name or
+            ``dict(type=NAME, OPTION=VALUE)``; None for the one that is taken where none is named, see
+            :class:`posescope.explain.explanation.Explainer`.
+        target: What is attributed, of :data:`posescope.explain.targets.TARGETS`, a name or
+            ``dict(type=NAME, OPTION=VALUE)``; None for the head's default.
+        layer: Where methods look that take a layer and do not say one themselves.
         joints: Names of joints; None for all.
         people: How many people.
         pictures: How many of them are drawn.
@@ -57,8 +63,8 @@ class AttributionHook(ExplainingHook):
 
     def __init__(
         self,
-        method: str | Sequence[str] | None = None,
-        target: str | None = None,
+        method: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | None = None,
+        target: str | Mapping[str, Any] | None = None,
         layer: str | None = None,
         joints: Sequence[str] | None = None,
         people: int = 32,
@@ -72,8 +78,9 @@ class AttributionHook(ExplainingHook):
         super().__init__(interval, **unknown)
         self.check_whole({'people': people, 'batch_size': batch_size}, 1)
         self.check_whole({'pictures': pictures}, 0)
-        self.method = [method] if isinstance(method, str) else method
-        self.target, self.layer, self.joints = target, layer, None if joints is None else list(joints)
+        self.method = None if method is None else choices_of(method, 'method')
+        self.target = None if target is None else choice_of(target, 'target')
+        self.layer, self.joints = layer, None if joints is None else list(joints)
         self.people, self.pictures, self.photograph = people, pictures, photograph
         self.batch_size, self.out_dir = batch_size, out_dir
 
@@ -87,7 +94,7 @@ class AttributionHook(ExplainingHook):
         epochs = range(self.interval, runner.max_epochs + 1, self.interval) if training else [None]
         for epoch in epochs:
             check_free(self._folder(runner, epoch))
-        if self.target == 'against_person':
+        if self.target is not None and self.target.name == 'against_person':
             raise InputError(
                 "AttributionHook: target 'against_person' needs two people of one picture, and a hook sees each alone: "
                 f'take another of {", ".join(target_names(function.kind))}, or tools/explain.py'
@@ -118,6 +125,7 @@ class AttributionHook(ExplainingHook):
         return Path(runner.work_dir) / (self.out_dir if epoch is None else f'{self.out_dir}_epoch_{epoch}')
 
     def _fill(self, folder: Path, explainer: 'Explainer', dataset: Any) -> None:
+        from posescope.explain.attention_agreement import attention_agreement
         from posescope.explain.attribution import BoneFrames
         from posescope.explain.explanation_content import about_content, person_content
         from posescope.explain.explanation_folder import write_content, write_maps
@@ -136,8 +144,9 @@ class AttributionHook(ExplainingHook):
                 who = {'picture': str(meta.get('img_path', '')), 'image_id': meta['img_id'], 'person_id': meta['id']}
                 contents.append({**who, **person_content(explainer, seen, person, maps)})
                 if len(contents) <= self.pictures:
+                    contents[-1]['attention'] = attention_agreement(explainer, seen.crops, person)
                     key = _free_name(f'{meta["img_id"]}_{meta["id"]}'.replace('/', '_'), taken)
-                    self._draw(folder, key, explainer, seen, person, maps)
+                    self._draw(folder, key, explainer, seen, person, maps, contents[-1])
                     for name, found in maps.items():
                         for number, joint in enumerate(explainer.joints):
                             kept[f'{key}/{name}/{function.joints[joint]}'] = partial(np.asarray, found[number])
@@ -167,6 +176,7 @@ class AttributionHook(ExplainingHook):
         seen: 'Seen',
         person: int,
         maps: dict[str, 'Tensor'],
+        content: dict[str, Any],
     ) -> None:
         from mmcv import imread
 
@@ -174,7 +184,7 @@ class AttributionHook(ExplainingHook):
 
         path = seen.crops.samples[person].metainfo.get('img_path')
         photograph = imread(str(path), channel_order='rgb') if self.photograph and path else None
-        for name, figure in person_figures(explainer, seen, person, maps, photograph, key).items():
+        for name, figure in person_figures(explainer, seen, person, maps, photograph, key, content).items():
             with replacing(folder / f'{key}_{name}.png') as unfinished:
                 figure.savefig(unfinished, format='png', dpi=110)
 

@@ -141,13 +141,18 @@ class ProbeHook(ExplainingHook):
 
     def explain(self, runner: Runner, function: 'PoseFunction', dataset: Any, epoch: int | None) -> None:
         """Fit, test and write."""
-        from posescope.explain.depth import DatasetPeople, draw_probes, measure_probes
+        from posescope.explain.depth import DatasetPeople, ProbeReport, draw_probes, measure_probes
+        from posescope.explain.memory import halving
 
         fitted = _train_people(runner.cfg, _loader(epoch is not None))
-        train = DatasetPeople(function, fitted, self.train, self.batch_size)
-        dev = DatasetPeople(function, dataset, self.dev, self.batch_size)
-        untrained = _untrained(runner.cfg, function, train) if self.untrained else None
-        report = measure_probes(function, train, dev, self.layers, untrained=untrained, settings=self._settings())
+
+        def measure(batch_size: int) -> ProbeReport:
+            train = DatasetPeople(function, fitted, self.train, batch_size)
+            dev = DatasetPeople(function, dataset, self.dev, batch_size)
+            untrained = _untrained(runner.cfg, function, train) if self.untrained else None
+            return measure_probes(function, train, dev, self.layers, untrained=untrained, settings=self._settings())
+
+        report, self.batch_size = halving(measure, self.batch_size, 'ProbeHook')
         name = self.out if epoch is None else f'{self.out}_epoch_{epoch}'
         path = Path(runner.work_dir) / f'{name}.json'
         atomic_write(path, (json.dumps(report.content(), indent=1) + '\n').encode())

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from posescope.errors import InputError
 from posescope.explain.outputs import Outputs
 from posescope.explain.pose import Pose
 from posescope.explain.pose_function import PoseFunction
@@ -30,12 +31,17 @@ class Likelihood(Target):
 
     Args:
         beta: β; None for these.
+
+    Raises:
+        InputError: β is not positive.
     """
 
     name: ClassVar[str] = 'likelihood'
     kinds: ClassVar[tuple[str, ...]] = ('heatmap', 'centre_guided')
 
     def __init__(self, beta: float | None = None) -> None:
+        if beta is not None and not beta > 0:
+            raise InputError(f'beta={beta} of target {self.name} has to be positive')
         self.beta = beta
 
     def bind(

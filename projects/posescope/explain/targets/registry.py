@@ -1,9 +1,9 @@
 """Targets by name."""
 
-from inspect import signature
+from collections.abc import Mapping
 from typing import Any
 
-from posescope.errors import InputError, nearest
+from posescope.explain.named_choice import NamedChoice, choice_of
 from posescope.explain.targets.against_mirror import AgainstMirror
 from posescope.explain.targets.against_person import AgainstPerson
 from posescope.explain.targets.against_truth import AgainstTruth
@@ -15,7 +15,7 @@ from posescope.explain.targets.target import Target
 from posescope.explain.targets.value import Value
 from posescope.explain.targets.weighted_score import WeightedScore
 
-__all__ = ['TARGETS', 'build_target', 'default_target', 'target_names']
+__all__ = ['TARGETS', 'build_target', 'default_target', 'target_names', 'target_of']
 
 TARGETS: dict[str, type[Target]] = {
     kind.name: kind
@@ -48,15 +48,26 @@ def build_target(name: str, **options: Any) -> Target:
         **options: Those of its class.
 
     Raises:
-        InputError: There is no such target, or it has no such option; the message offers the nearest.
+        InputError: There is no such target, or it has no such option, or not of that kind; the message offers the
+            nearest.
     """
-    if name not in TARGETS:
-        raise InputError(f"target '{name}' does not exist (nearest: {nearest(name, TARGETS)})")
-    known = [] if TARGETS[name].__init__ is object.__init__ else [*signature(TARGETS[name]).parameters]
-    for option in options:
-        if option not in known:
-            raise InputError(f"target '{name}' has no option {option} (it has {', '.join(known) or 'none'})")
+    NamedChoice(name, options).check('target', TARGETS)
     return TARGETS[name](**options)
+
+
+def target_of(asked: str | Mapping[str, Any] | NamedChoice | Target) -> Target:
+    """Make a target as it is asked for; what is a target already stays.
+
+    Args:
+        asked: Its name, ``dict(type=NAME, OPTION=VALUE)``, the same as a choice, or a target.
+
+    Raises:
+        InputError: It is none of these, there is no such target, or it has no such option.
+    """
+    if isinstance(asked, Target):
+        return asked
+    choice = asked if isinstance(asked, NamedChoice) else choice_of(asked, 'target')
+    return build_target(choice.name, **choice.options)
 
 
 def default_target(kind: str) -> Target:

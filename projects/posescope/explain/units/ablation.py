@@ -12,11 +12,12 @@ from torch import Tensor
 
 from posescope.capture.patches import Patches
 from posescope.errors import InputError
-from posescope.explain.attribution.method import channels_last, chunks
+from posescope.explain.attribution.method import channels_last
 from posescope.explain.attribution.spatial_layer import SpatialLayer, find_spatial_layer
 from posescope.explain.dependency.effects import GOOD, readable, similarity
 from posescope.explain.dependency.hiding import places_when_seen
 from posescope.explain.dependency.people import LabelledPeople
+from posescope.explain.memory import in_batches
 from posescope.explain.pose_function import PoseFunction
 from posescope.explain.units.channel_maps import channel_moments, check_channels
 from posescope.explain.units.matched_sets import matched_sets
@@ -178,11 +179,17 @@ def ablated_places(
         layer.maps(changed)[:, chosen] = values[rows, :, None, None].to(changed)
         return changed
 
-    found = []
     with torch.no_grad(), Patches(function.model, {layer.name: put}) as patches:
-        for rows in chunks(len(inputs), batch_size):
-            found.append(function.decode(function(channels_last(inputs[rows]))).places)
+
+        def run(some: slice) -> Tensor:
+            nonlocal rows
+            rows = some
+            patches.clear()
+            places = function.decode(function(channels_last(inputs[some]))).places
             patches.finish(1)
+            return places
+
+        found = [places for _, places in in_batches(run, len(inputs), batch_size, 'ablating channels')]
     return torch.cat(found).cpu().numpy().astype(np.float64)
 
 

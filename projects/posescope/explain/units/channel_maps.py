@@ -10,8 +10,9 @@ from torch import Tensor
 
 from posescope.capture.taps import Taps
 from posescope.errors import InputError
-from posescope.explain.attribution.method import channels_last, chunks
+from posescope.explain.attribution.method import channels_last
 from posescope.explain.attribution.spatial_layer import SpatialLayer
+from posescope.explain.memory import in_batches
 from posescope.explain.pose_function import PoseFunction
 
 __all__ = ['ChannelMoments', 'channel_maps', 'channel_moments', 'check_channels']
@@ -44,19 +45,21 @@ def channel_maps(
     Yields:
         Which people, and their maps (B, C, h, w) float32.
     """
-    if batch_size < 1:
-        raise InputError(f'batch_size={batch_size}: at least one crop has to fit into a forward pass')
     kept: list[Tensor] = []
     taps = Taps(
         function.model, [layer.name], receive=lambda output: kept.append(layer.maps(output.tensor).float().clone())
     )
+
+    def run(some: slice) -> Tensor:
+        kept.clear()
+        taps.clear()
+        with torch.no_grad():
+            function(channels_last(inputs[some]))
+        taps.finish(1)
+        return kept[0]
+
     with taps:
-        for some in chunks(len(inputs), batch_size):
-            kept.clear()
-            with torch.no_grad():
-                function(channels_last(inputs[some]))
-            taps.finish(1)
-            yield some, kept[0]
+        yield from in_batches(run, len(inputs), batch_size, f'reading {layer.name}')
 
 
 def channel_moments(
