@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mmengine.config import Config
 from mmengine.device import get_device
 
 from posescope.compat.bfloat16 import computes_in_bfloat16
@@ -27,15 +28,33 @@ def test_both_sides_get_the_same_people_and_schedule() -> None:
     assert cfg.val_dataloader is None
 
 
+def test_both_sides_begin_from_the_same_weights(tmp_path: Path) -> None:
+    weights = tmp_path / 'start.pth'
+    weights.touch()
+    cfg = shared_config(CONFIG, None, None, log=False, load_from=weights)
+    sides = training.write_sides(cfg, tmp_path / 'sides', amp=True)
+    assert [Config.fromfile(side.config).load_from for side in sides] == [str(weights)] * 2
+
+
 def test_bad_input_is_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     by_steps = write_small_config(tmp_path / 'steps.py', tmp_path, iterations=3)
     with pytest.raises(InputError, match='only trainings by epochs'):
         shared_config(by_steps, None, None, log=False)
     with pytest.raises(InputError, match='--people 20: a batch has 32'):
         shared_config(CONFIG, 20, None, log=False)
+    with pytest.raises(InputError, match=r'--load-from: checkpoint .*none\.pth does not exist'):
+        shared_config(CONFIG, None, None, log=False, load_from=tmp_path / 'none.pth')
     assert main(['--config', str(tmp_path / 'none.py')]) == 2
     assert 'none.py does not exist' in capsys.readouterr().err
-    for options in (['--equivalence', '--seeds', '1'], ['--epochs', '1'], ['--repeats', '0'], ['--workers', '0']):
+    refused = (
+        '--equivalence --seeds 1',
+        '--epochs 1',
+        '--repeats 0',
+        '--workers 0',
+        '--coco a.json b',
+        '--load-from a.pth',
+    )
+    for options in map(str.split, refused):
         with pytest.raises(SystemExit):
             main(options)
 
@@ -92,7 +111,14 @@ def test_a_finished_training_is_not_made_again(tmp_path: Path, monkeypatch: pyte
     config.write_text('model = 2')
     assert trained_ap(side, 3, tmp_path) == 0.75, 'another config, another training'
     assert trained_ap(side, 3, tmp_path, ['people.json', 'pictures']) == 1, 'another test, another result'
-    assert tested_on == [None, None, None, ['people.json', 'pictures']]
+    weights = tmp_path / 'start.pth'
+    weights.write_bytes(b'first')
+    config.write_text(f'model = 2\nload_from = {str(weights)!r}')
+    assert trained_ap(side, 3, tmp_path) == 1.25, 'from weights, not from nothing'
+    assert trained_ap(side, 3, tmp_path) == 1.25
+    weights.write_bytes(b'second')
+    assert trained_ap(side, 3, tmp_path) == 1.5, 'from other weights at the same path'
+    assert tested_on == [None, None, None, ['people.json', 'pictures'], None, None]
 
 
 def test_the_other_side_knows_nothing_of_ours(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from posescope.capture.hooks import AttentionHook, CaptureHook, FeatureMapHook
 from posescope.capture.stages import stages_of
 from posescope.capture.store.writer import StoreWriter
 from posescope.capture.stored_capture import StoredCapture
+from posescope.engine.command import command
 from posescope.report.benchmarks import median_interval, peak_memory, record, with_overhead, write_records
 from posescope.report.capture_peers import PEERS
 from posescope.report.timed_runs import Seconds, TimedRun, in_turn
@@ -302,7 +303,8 @@ def benchmark(name: str, folder: Path, args: argparse.Namespace) -> list[dict[st
     return benchmark_peers(name.removeprefix('features_'), folder, args)
 
 
-def main() -> int:
+@command
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the comparisons and print or write their list."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--json', type=Path, metavar='OUT', help='write the results there as well')
@@ -310,7 +312,7 @@ def main() -> int:
     parser.add_argument('--blocks', type=int, metavar='N', help=f'runs of each that count, default {BLOCKS}')
     parser.add_argument('--people', type=int, metavar='N', help='people in a run')
     parser.add_argument('--folder', type=Path, metavar='DIR', help='on the disk to write to, default a temporary one')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     logging.disable(logging.WARNING)
     warnings.simplefilter('ignore')
     records = []

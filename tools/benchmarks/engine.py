@@ -10,7 +10,7 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,6 +20,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import posescope  # noqa: F401  makes MMPose importable
+from posescope.engine.command import command
 from posescope.engine.runner import ResumableRunner
 from posescope.engine.seeding import SeededDataset, SeededSampler
 from posescope.report.benchmarks import interleaved, record, with_overhead, write_records
@@ -121,11 +122,12 @@ def benchmark_seeding(runner: ResumableRunner) -> dict:
     return {**entry, 'equal': orders[0] == orders[1]}
 
 
-def main() -> int:
+@command
+def main(argv: Sequence[str] | None = None) -> int:
     """Run both comparisons and write or print their list."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--json', type=Path, metavar='OUT', help='write the results there as well')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

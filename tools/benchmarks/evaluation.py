@@ -22,13 +22,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import posescope  # noqa: F401  makes MMPose importable
+from posescope.engine.command import command
 from posescope.evaluation import CocoKeypointMetric
 from posescope.evaluation.bootstrap import resample
 from posescope.evaluation.diagnosis import diagnose
@@ -213,14 +214,17 @@ def benchmark_diagnosis(file: Path, samples: list[dict[str, Any]], repeats: int)
     return record('diagnosis', None, statistics.median(seconds), None, 'CPU s', equal)
 
 
-def main() -> int:
+@command
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the comparisons and print or write their list."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--json', type=Path, metavar='OUT', help='write the results there as well')
     parser.add_argument('--repeats', type=int, default=REPEATS, metavar='N', help='default %(default)s')
     parser.add_argument('--scale', type=float, default=1, metavar='S', help='share of the full size, default 1')
     parser.add_argument('--only', choices=('memory', 'metric', 'bootstrap', 'diagnosis'), help='run one of them')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    if args.repeats < 1:
+        parser.error('a median takes one of --repeats')
     if args.repeats < REPEATS and args.scale == 1:
         parser.error(f'--repeats {args.repeats}: a median takes {REPEATS} or more at full size')
     logging.disable(logging.INFO)

@@ -12,7 +12,8 @@ else; 1.4 times is wanted. ``…_whole``: from the command to its end, imports i
 
 ``--equivalence`` asks instead whether the trained models are equally good: it trains both sides with several seeds,
 tests them on the config's test data, and makes two one-sided Welch tests at a margin of 0.5 AP (0.005). A training that
-is finished is not made again.
+is finished is not made again. With ``--load-from`` all begin from the weights of one checkpoint, after which seeds
+differ less than from random weights, and fewer tell.
 """
 
 import argparse
@@ -76,7 +77,9 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 """Starts MMPose's script. timm's Muon would emulate bfloat16, which ours does not: that is no merit of a training."""
 
 
-def shared_config(path: Path, people: int | None, epochs: int | None, log: bool) -> Config:
+def shared_config(
+    path: Path, people: int | None, epochs: int | None, log: bool, load_from: Path | None = None
+) -> Config:
     """Read a config and change what both sides change.
 
     Args:
@@ -84,9 +87,10 @@ def shared_config(path: Path, people: int | None, epochs: int | None, log: bool)
         people: To train on, a whole number of batches; None takes all.
         epochs: Of the training, over which the schedule is stretched; None takes the config's.
         log: Whether the mean of every epoch is logged, and no checkpoint written.
+        load_from: Checkpoint to begin from; None keeps what the config says.
 
     Raises:
-        InputError: The config does not train by epochs, or has too few people.
+        InputError: The config does not train by epochs, has too few people, or there is no such checkpoint.
     """
     cfg = load_config(str(path))
     full = (cfg.get('train_cfg') or {}).get('max_epochs')
@@ -99,6 +103,10 @@ def shared_config(path: Path, people: int | None, epochs: int | None, log: bool)
     for schedule in cfg.get('param_scheduler') or []:
         if schedule.get('by_epoch', True):
             schedule.update({key: schedule[key] * epochs // full for key in ('begin', 'end') if key in schedule})
+    if load_from is not None:
+        if not load_from.is_file():
+            raise InputError(f'--load-from: checkpoint {load_from} does not exist')
+        cfg.load_from = str(load_from.resolve())
     if people is not None:
         if people < loader.batch_size:
             raise InputError(f'--people {people}: a batch has {loader.batch_size}')
@@ -255,16 +263,24 @@ def benchmark_speed(name: str, sides: tuple[Side, Side], batch: int, repeats: in
     return records
 
 
+def weights_digest(checkpoint: str | None) -> str | None:
+    """SHA-256 of a checkpoint's file, None without one: other weights may come to lie at the same path."""
+    is_file = checkpoint is not None and '://' not in checkpoint
+    return hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest() if is_file else None
+
+
 def trained_ap(side: Side, seed: int, folder: Path, coco: Sequence[str] = ()) -> float:
     """Train and test one side with one seed, unless that has been done; gives its AP.
 
     Args:
         side: Which.
         seed: Of initial weights, order and augmentation.
-        folder: Where the result is kept, under the seed and a digest of the config, what it is tested on, and versions.
+        folder: Where the result is kept, under the seed and a digest of the config, the first weights, what it is
+            tested on, and versions.
         coco: Annotations and pictures to test on; none takes the config's test data.
     """
-    of = side.config.read_text(), side.options, *coco, describe_versions()
+    begun_from = Config.fromfile(side.config).get('load_from')
+    of = side.config.read_text(), weights_digest(begun_from), side.options, *coco, describe_versions()
     digest = hashlib.sha256(repr(of).encode()).hexdigest()[:12]
     result = folder / f'{side.name}_{digest}_{seed}.json'
     if not result.is_file():
@@ -285,7 +301,7 @@ def trained_ap(side: Side, seed: int, folder: Path, coco: Sequence[str] = ()) ->
 
 def benchmark_equivalence(args: argparse.Namespace) -> dict[str, Any]:
     """Train and test both sides with several seeds, in turn or several at a time with the cores divided."""
-    cfg = shared_config(args.config, args.people, args.epochs, log=False)
+    cfg = shared_config(args.config, args.people, args.epochs, log=False, load_from=args.load_from)
     threads = threads_of(args.workers)
     sides = [replace(side, threads=threads) for side in write_sides(cfg, args.work_dir, amp=True)]
     with ThreadPoolExecutor(args.workers) as pool:
@@ -327,6 +343,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         '--workers', type=int, default=1, metavar='N', help='trainings at a time for --equivalence, default %(default)s'
     )
     parser.add_argument(
+        '--load-from', type=Path, metavar='CHECKPOINT', help='that both sides of --equivalence begin from'
+    )
+    parser.add_argument(
         '--coco',
         nargs=2,
         metavar=('ANN.json', 'IMAGE_DIR'),
@@ -340,6 +359,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error('a spread takes two --seeds, a median one of --repeats, work one of --workers')
     if not args.equivalence and args.epochs == 1:
         parser.error('--epochs 1: speed counts from the second epoch on')
+    if not args.equivalence and (args.load_from or args.coco):
+        parser.error('--load-from and --coco belong to --equivalence')
+    # Trainings run in the repository, wherever this was started.
+    args.work_dir = args.work_dir.absolute()
+    args.coco = args.coco and [str(Path(path).absolute()) for path in args.coco]
     logging.disable(logging.WARNING)
     if args.equivalence:
         records = [benchmark_equivalence(args)]
