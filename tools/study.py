@@ -5,6 +5,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from posescope.study import Commands, Study, StudyFolder, StudyPlan, read_study
 from posescope.study.checks import check_files
 from posescope.study.engines import Engine, EngineLostError, LocalEngine
 from posescope.study.forecast import detectable, expected_seconds
-from posescope.study.host import threads_of
+from posescope.study.host import available_cores, workers_of
 from posescope.study.pilot import OtherProcess, piloted_seconds
-from posescope.study.record import FAILED, FINISHED, WAITING
+from posescope.study.record import FAILED, FINISHED, RUNNING, WAITING
 from posescope.study.survey import Trial
+from posescope.study.thread_counts import common_threads, differing_threads
 from posescope.study.trial import TrialTask
 
 DESCRIPTION = """\
@@ -30,6 +32,7 @@ and the comparisons that will be made. What is missing is trained and tested, wh
   tools/study.py configs/studies/smoke_rendered.py
   tools/study.py configs/studies/smoke_rendered.py --resume         # go on after a stop, with the same results
   tools/study.py STUDY --workers 2                                  # two at a time, the cores divided
+  tools/study.py STUDY --workers 1                                  # one at a time, with its energy measured
   tools/study.py STUDY --engine ray --ray-address auto              # on the machines of a Ray cluster
   tools/study.py STUDY --emit jobs                                  # scripts for SLURM and the like; --resume merges
 
@@ -65,13 +68,25 @@ def main_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--only', action='append', default=[], metavar='RUN[:SEED]', help='carry out just this; repeat')
     parser.add_argument('--engine', choices=['local', 'ray'], default='local', help='default %(default)s')
-    parser.add_argument('--workers', type=int, default=1, metavar='N', help='runs at a time here, default %(default)s')
+    parser.add_argument(
+        '--workers', type=int, metavar='N',
+        help='runs at a time here; default: the cores divided by the threads that the study sets, with a GPU for each '
+        'where there are any; 1 if it sets none',
+    )  # fmt: skip
     parser.add_argument(
         '--ray-address', metavar='ADDRESS', help='of a Ray cluster, or auto; default: one on this machine'
     )
     parser.add_argument('--emit', choices=['jobs'], help='write job scripts instead of running anything')
     parser.add_argument('--dry-run', action='store_true', help='say what would be done, and stop')
     return parser
+
+
+def count_workers(args: argparse.Namespace, plan: StudyPlan) -> int:
+    """Runs at a time: as many as the options say, else as fit on this machine."""
+    if args.workers is not None:
+        return int(args.workers)
+    # How many run on a cluster, Ray decides.
+    return 1 if args.ray_address is not None else workers_of(plan.threads, len(plan.named(args.only)))
 
 
 def make_engine(args: argparse.Namespace, plan: StudyPlan) -> Engine:
@@ -90,13 +105,40 @@ def _say_waiting(task: TrialTask) -> None:
     print(f'waiting for another process on {task.name} seed {task.seed}')
 
 
-def print_plan(study: Study, workers: int) -> None:
-    """Say what will be done, how long it will take, and what it could find."""
+def settle_threads(study: Study, engine: Engine, args: argparse.Namespace) -> list[str]:
+    """Give what is missing as many threads as what has run already, if the study does not say how many.
+
+    Who queues jobs, or asks a cluster for CPUs, has said how many by that, and is only told of a difference.
+
+    Args:
+        study: The study.
+        engine: Takes the number.
+        args: Options of this tool.
+
+    Returns:
+        What there is to say about it, each in a line.
+    """
+    begun = [trial for trial in study.trials if trial.record is not None and trial.record.status in (RUNNING, FINISHED)]
+    hosts = [(trial.label, trial.record.host) for trial in begun if trial.record is not None]
+    differing = differing_threads(hosts)
+    before, here = common_threads(hosts), engine.threads
+    settled = study.plan.threads is not None or not study.unfinished or args.emit
+    if settled or before is None or before == here:
+        return [differing] if differing else []
+    if args.engine == 'ray' or args.only:
+        return [f'Earlier runs of this study had {before} threads, this has {here}: the last digits will differ.']
+    engine.threads = before
+    slow = ', and has fewer cores: it will be slow' if before > available_cores() else ''
+    return [f'Each run gets {before} threads, as earlier ones of this study had; this machine would give {here}{slow}.']
+
+
+def print_plan(study: Study, args: argparse.Namespace, threads: int, remarks: Sequence[str]) -> None:
+    """Say what will be done, how long it will take, what it could find, and what else is to be remarked."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    plan = study.plan
+    plan, workers = study.plan, args.workers
     table = Table(title=escape(plan.title or plan.name), title_justify='left')
     for heading in ('run', 'config', 'seeds', 'finished', 'starts from', 'controls', 'finding'):
         table.add_column(heading)
@@ -115,22 +157,23 @@ def print_plan(study: Study, workers: int) -> None:
     if not study.unfinished:
         lines.append('Nothing is left to run.')
     elif seconds is None:
-        lines.append(_piloted(study, workers))
+        lines.append(_piloted(study, workers, threads))
     else:
         lines.append(f'Expected time: {_duration(seconds)} for {len(study.unfinished)} trainings and tests.')
+    if study.unfinished and not args.emit and args.ray_address is None:
+        lines.append(f'{workers} at a time, each with {threads} thread{"" if threads == 1 else "s"}.')
     for one in detectable(plan, study.folder, study.trials):
         value = '' if one.delta is None else f'{one.delta:.4f}, '
         lines.append(f'Least detectable difference of {one.comparison} (80 % power): {value}{one.reason}.')
     problems = {trial.run.name: trial.problem for trial in study.trials if trial.problem and trial.finished(plan)}
     lines += [f'{name}: its results stay, though its config does not load: {why}' for name, why in problems.items()]
-    for line in lines:
+    for line in [*lines, *remarks]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _piloted(study: Study, workers: int) -> str:
+def _piloted(study: Study, workers: int, threads: int) -> str:
     from rich.console import Console
 
-    threads = study.plan.threads or threads_of(workers)
     with Console(stderr=True).status('timing a few steps of each model'), OtherProcess() as timer:
         seconds = piloted_seconds(study.plan, study.trials, workers, threads, timer)
     if seconds is None:
@@ -238,7 +281,7 @@ def _stop(signum: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-@command
+@partial(command, resumable=True)
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out a study as the command line says.
 
@@ -256,13 +299,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f'{root} holds a study already: --resume goes on with it, --redo RUN runs one again')
     _refuse_other_study(root, plan)
     plan.named(args.only)
+    args.workers = count_workers(args, plan)
     engine = make_engine(args, plan)
     redone = [] if args.dry_run else args.redo
     commands = Commands.of_tools(Path(__file__).resolve().parent)
     study = Study(plan, root, commands, redone, starts=not args.dry_run)
     trials = study.only(args.only)
-    if not args.only:
-        print_plan(study, args.workers)
+    remarks = settle_threads(study, engine, args)
+    if args.only:
+        print(*remarks, sep='\n', end='\n' * bool(remarks), file=sys.stderr)
+    else:
+        print_plan(study, args, plan.threads or engine.threads, remarks)
     if args.dry_run:
         check_files(plan, args.study)
         study.check_starts()

@@ -26,6 +26,7 @@ study = dict(
     title='Which changes of a trained model help, beyond training on?',
     threads=1,
     seeds=[0, 1, 2, 3, 4],
+    noise=dict(seeds=0.003, images=0.004),  # as this study found
     start='default',
     runs=[
         dict(

@@ -1,7 +1,8 @@
-# The architectures of selection_coco.py, trained on COCO with one schedule for all: the same epochs, people a step,
-# warm-up and decay. Optimisers and their rates are the configs' own, scaled to the number of people a step.
+# The architectures of selection_coco.py, and TransPose, trained on COCO with one schedule for all: the same epochs,
+# people a step, warm-up and decay. Optimisers and their rates are the configs' own, scaled to the number of people a
+# step.
 #
-#   tools/study.py configs/studies/selection_coco_trained.py                 # 36 trainings, one after another
+#   tools/study.py configs/studies/selection_coco_trained.py                 # 42 trainings, one after another
 #   tools/study.py configs/studies/selection_coco_trained.py --emit jobs     # a script for each, for a cluster
 #
 # MMPose trains most of them for 210 epochs, RTMPose for 420; AP will be below what is published. Backbones start from
@@ -50,6 +51,8 @@ study = dict(
         dict(name='simcc', config=f'{_configs}/simcc_res50_coco-256x192.py', **_alike),
         dict(name='rtmpose-s', config=f'{_configs}/rtmpose-s_coco-256x192.py', **_rtmpose),
         dict(name='rtmpose-m', config=f'{_configs}/rtmpose-m_coco-256x192.py', **_rtmpose),
+        dict(name='transpose', config=f'{_configs}/transpose_res50_coco-256x192.py', **_alike),
+        dict(name='regression', config=f'{_configs}/td-reg_res50_rle_coco-256x192.py', **_alike),
         dict(name='movenet-thunder', config=f'{_configs}/td-hm_movenet-thunder_coco-256x256.py', **_movenet),
         dict(name='movenet-lightning', config=f'{_configs}/td-hm_movenet-lightning_coco-192x192.py', **_movenet),
     ],

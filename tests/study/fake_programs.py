@@ -78,6 +78,9 @@ def test(config: str, checkpoint: str, options: list[str]) -> int:
     if os.path.exists(source) and not os.path.exists(target):
         os.link(source, target)
     metrics |= model.get('more_metrics', {})
+    if model.get('findings'):
+        found = [{'id': model['findings'], 'split': os.path.basename(work_dir)}]
+        write(f'{work_dir}/findings.json', json.dumps(found))
     if '--dump' in options:
         write(option(options, '--dump'), 'predictions')
     write(f'{work_dir}/metrics.json', json.dumps(metrics))

@@ -1,5 +1,6 @@
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 from scipy import stats
@@ -7,7 +8,11 @@ from scipy import stats
 from posescope.evaluation.bootstrap import resample
 from posescope.evaluation.matches_file import load_matches
 from posescope.study.forecast import detectable, expected_seconds
+from posescope.study.study_file import read_study
+from posescope.study.study_folder import StudyFolder
 from tests.study.small_study import SmallStudy
+
+STUDIES = Path(__file__).parents[2] / 'configs/studies'
 
 
 def pair(small: SmallStudy, seeds: int = 5, **more: object) -> dict:
@@ -33,6 +38,27 @@ def test_from_noise_that_is_given(small: SmallStudy) -> None:
     (found,) = detectable(many.plan, many.folder, many.trials)
     assert found.delta == pytest.approx((1.959964 + 0.841621) * 0.004, rel=1e-5)
     assert 'claim nothing' not in found.reason
+
+
+def test_given_weights_differ_by_the_images_alone(small: SmallStudy) -> None:
+    content = pair(small, noise={'seeds': 0.01, 'images': 0.004})
+    weights = small.folder / 'weights.pth'
+    weights.touch()
+    given = [
+        {'name': run['name'], 'config': run['config'], 'train': False, 'start': str(weights)} for run in content['runs']
+    ]
+    comparisons = [{'run': 'changed', 'control': 'nothing'}]
+    study = small.study({**content, 'runs': given, 'comparisons': comparisons})
+    (found,) = detectable(study.plan, study.folder, study.trials)
+    assert found.delta == pytest.approx((1.959964 + 0.841621) * 0.004, rel=1e-5)
+
+
+@pytest.mark.parametrize('name', sorted(path.name for path in STUDIES.glob('*.py')))
+def test_our_studies_say_beforehand_what_they_could_find(name: str, tmp_path: Path) -> None:
+    plan = read_study(str(STUDIES / name), files=False)
+    found = detectable(plan, StudyFolder(tmp_path), [])
+    assert [one.comparison for one in found] == [one.name for one in plan.comparisons]
+    assert all(one.delta is not None and 0 < one.delta < 0.2 for one in found)
 
 
 def test_corrected_for_the_number_of_comparisons(small: SmallStudy) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmpose.registry import MODELS
 from torch import nn
 
@@ -45,6 +46,25 @@ def test_a_step_is_both_passes() -> None:
     threads = torch.get_num_threads()
     assert 0.1 <= step_seconds(Config(content), 4, 1) < 0.3
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(('wrapper', 'reduced'), [('OptimWrapper', False), ('AutocastOptimWrapper', True)])
+def test_a_step_has_the_precision_of_the_training(monkeypatch: pytest.MonkeyPatch, wrapper: str, reduced: bool) -> None:
+    seen = []
+
+    def forward(self: SleepyModel, inputs: torch.Tensor, samples: None, mode: str) -> dict[str, torch.Tensor]:
+        seen.append(torch.is_autocast_enabled(get_device().split(':')[0]))
+        return {'maps': self.weight * inputs}
+
+    monkeypatch.setattr(SleepyModel, 'forward', forward)
+    monkeypatch.setattr('posescope.study.pilot.computes_in_bfloat16', lambda device: True)
+    content = {
+        'model': {'type': 'SleepyModel', 'seconds': 0},
+        'test_dataloader': {'dataset': {'pipeline': PIPELINE}},
+        'optim_wrapper': {'type': wrapper},
+    }
+    step_seconds(Config(content), 2, 1)
+    assert set(seen) == {reduced}
 
 
 @pytest.mark.long

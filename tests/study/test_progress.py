@@ -158,6 +158,32 @@ def test_records_are_enough_to_go_on_elsewhere(small: SmallStudy) -> None:
     assert len(record) < 5000
 
 
+def test_matches_that_were_not_copied_along_are_named(small: SmallStudy) -> None:
+    """Of one run nothing but records came, of the other all but one seed's matches."""
+    small.save_matches({1.0: 2, 2.0: 2})
+    runs = [
+        {'name': 'a', 'config': small.config('a', 1.0)},
+        {'name': 'b', 'config': small.config('b', 2.0), 'controls': ['a']},
+    ]
+    content = small.content(runs, seeds=[0, 1])
+    small.run(content)
+    for path in (small.folder / 'work').rglob('*'):
+        if path.name == 'record.json' or (path.name == 'matches.npz' and ('/b/' in str(path))):
+            copy = small.folder / 'elsewhere' / path.relative_to(small.folder / 'work')
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    (found,) = small.study(content, 'elsewhere').put_together()['comparisons']
+    ending = 'is not here and has to be copied along from where'
+    assert found['verdict'] == f'no claim: runs/a/seed0/test/matches.npz {ending} a was tested'
+    for seed in (0, 1):
+        name = f'runs/a/seed{seed}/test/matches.npz'
+        (small.folder / 'elsewhere' / name).parent.mkdir(parents=True)
+        (small.folder / 'elsewhere' / name).write_bytes((small.folder / 'work' / name).read_bytes())
+    (small.folder / 'elsewhere/runs/b/seed1/test/matches.npz').unlink()
+    (found,) = small.study(content, 'elsewhere').put_together()['comparisons']
+    assert found['verdict'] == f'no claim: runs/b/seed1/test/matches.npz {ending} b was tested'
+
+
 def test_stopping_leaves_what_the_next_call_goes_on_with(small: SmallStudy) -> None:
     content = small.content([{'name': 'a', 'config': small.config('a', 1.0, epochs=40, pause=0.05)}])
     study = small.study(content)
@@ -312,3 +338,20 @@ def test_a_measurement_that_was_killed_is_made_again(small: SmallStudy) -> None:
     before = kept.stat().st_mtime_ns
     small.run(content, redone=['a'])
     assert kept.stat().st_mtime_ns > before
+
+
+def test_a_finding_of_the_start_is_looked_for_when_the_run_begins(small: SmallStudy) -> None:
+    """The start leaves findings on dev; what names one that is not there fails alone, until it is mended."""
+    path = small.folder / 'work/runs/a/seed0/dev/findings.json'
+    runs = [
+        {'name': 'a', 'config': small.config('a', 1.0, findings='turned'), 'seeds': [0]},
+        {'name': 'b', 'config': small.config('b', 2.0), 'start': 'a', 'finding': '{start}/dev/findings.json#turned'},
+        {'name': 'c', 'config': small.config('c', 2.0), 'start': 'a', 'finding': '{start}/dev/findings.json#tuned'},
+    ]
+    found = small.run(small.content(runs))
+    assert statuses(found) == {('a', 0): 'finished', ('b', 0): 'finished', ('c', 0): 'failed'}
+    assert found['runs'][2]['reason'].endswith('dev/findings.json holds no finding tuned (nearest: turned)')
+    assert started(small.folder / 'work/runs/c/seed0', 'train') == 0
+    path.unlink()  # a run that has begun needs it no more
+    runs[2]['finding'] = None
+    assert set(statuses(small.run(small.content(runs))).values()) == {'finished'}

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,17 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert record.seconds == 12.5
     assert record.complete(['train', 'dev'])
     assert not record.complete(['train', 'dev', 'test'])
+
+
+def test_records_are_read_by_earlier_and_later_versions(tmp_path: Path) -> None:
+    """Parts of an energy that are not known take no key, which an earlier version would not know, and may lack."""
+    path = tmp_path / 'record.json'
+    record = TrialRecord('a', 0, 'a.py', Identity('abc'), stages={'train': Stage(1.0), 'dev': Stage(gpu_joules=2.0)})
+    write_record(path, record)
+    stages = json.loads(path.read_text())['stages']
+    assert set(stages['train']) == {'seconds', 'attempts', 'cpu_seconds', 'peak_memory_mb', 'energy_joules'}
+    assert stages['dev']['gpu_joules'] == 2.0
+    assert read_record(path) == record
 
 
 @pytest.mark.parametrize('content', ['{', '[]', '{"format": "posescope trial", "version": 1}', '{"format": "other"}'])

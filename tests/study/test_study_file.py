@@ -6,6 +6,7 @@ import pytest
 
 from posescope.errors import InputError
 from posescope.study import plan_of, read_study
+from posescope.study.checks import finding_problem
 from tests.study.small_study import SmallStudy
 
 
@@ -144,6 +145,39 @@ def test_files_of_splits_and_findings_are_looked_for(small: SmallStudy) -> None:
     plan_of(small.content([{**A, 'finding': f'{path}#known'}]))
     with pytest.raises(InputError, match='#seen of run a was made on test, on which runs are compared'):
         plan_of(small.content([{**A, 'finding': f'{path}#seen'}]))
+
+
+def test_findings_of_a_start_are_looked_for_when_it_has_run(small: SmallStudy) -> None:
+    follows = {**B, 'start': 'a', 'finding': '{start}/dev/findings.json#turned'}
+    plan = plan_of(small.content([A, follows]))
+    start = small.folder / 'start'
+    (start / 'dev').mkdir(parents=True)
+    path = start / 'dev/findings.json'
+    assert finding_problem(plan, plan.runs['b'], start) == f'findings of run b: {path} does not exist'
+    path.write_text('[{"id": "turned-away", "split": "dev"}]')
+    assert finding_problem(plan, plan.runs['b'], start).startswith(f'{path} holds no finding turned (nearest: turned-')
+    path.write_text('[{"id": "turned", "split": "test"}]')
+    assert finding_problem(plan, plan.runs['b'], start).endswith('was made on test, on which runs are compared')
+    path.write_text('[{"id": "turned", "split": "dev"}]')
+    assert finding_problem(plan, plan.runs['b'], start) == ''
+    assert finding_problem(plan, plan.runs['a'], None) == ''
+
+
+@pytest.mark.parametrize(
+    ('path', 'start', 'message'),
+    [
+        ('{start}/test/findings.json', 'a', 'was made on test, on which runs are compared'),
+        ('{start}/dev/../test/findings.json', 'a', 'was made on test, on which runs are compared'),
+        ('{start}/findings.json', 'a', r'it takes \{start\}/dev/findings.json#id, with one of the splits dev, test'),
+        ('{start}/dv/findings.json', 'a', 'with one of the splits dev, test'),
+        ('x/{start}/dev/findings.json', 'a', 'with one of the splits dev, test'),
+        ('{start}/dev/findings.json', 'https://x/y.pth', 'it starts from no run of the study'),
+        ('{start}/dev/findings.json', None, 'it starts from no run of the study'),
+    ],
+)
+def test_findings_that_no_start_can_leave(small: SmallStudy, path: str, start: str | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        plan_of(small.content([A, {**B, 'start': start, 'finding': f'{path}#turned'}]))
 
 
 def test_what_is_missing_is_said_with_the_note_unless_only_the_plan_is_looked_at(small: SmallStudy) -> None:

@@ -71,7 +71,8 @@ def test_the_choice_is_not_made_on_what_is_compared_on(small: SmallStudy) -> Non
 
 def test_nothing_is_learnt_from_what_a_start_did_on_test(small: SmallStudy) -> None:
     splits = small.content([])['splits']
-    resolved(small, splits, run={'options': {'model': {'diagnosis': '{start}/dev/diagnosis.json'}}})
+    for folder in ('{start}', 'work_dirs/small/runs/a/seed0'):
+        resolved(small, splits, run={'options': {'model': {'diagnosis': f'{folder}/dev/diagnosis.json'}}})
     with pytest.raises(InputError, match=r'read \{start\}/test: what was found on test cannot be learnt from; take'):
         resolved(small, splits, run={'options': {'model': {'diagnosis': '{start}/test/diagnosis.json'}}})
 
@@ -88,7 +89,14 @@ def test_a_config_that_trains_on_its_own_test_data(small: SmallStudy) -> None:
 
 
 @pytest.mark.parametrize(
-    'path', ['{start}/dev/a.json and {start}/test/b.json', '{start}//test/a', '{start}/dev/../test/a']
+    'path',
+    [
+        '{start}/dev/a.json and {start}/test/b.json',
+        '{start}//test/a',
+        '{start}/dev/../test/a',
+        'work_dirs/small/runs/a/seed0/test/b.json',
+        '/somewhere/other/runs//b/seed12/dev/../test/matches.npz',
+    ],
 )
 def test_no_way_round_leads_to_what_was_found_on_test(small: SmallStudy, path: str) -> None:
     splits = small.content([])['splits']

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import tools.study
 from posescope.study import Commands
 from tests.conftest import ROOT
 from tests.drawn_people import write_drawn_coco
@@ -174,6 +175,84 @@ def test_asked_to_stop_it_stops_its_programs(small: SmallStudy, number: signal.S
     assert record['status'] == 'running'
 
 
+@pytest.fixture
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of eight cores without a GPU, on which nobody has said how many threads there are."""
+    monkeypatch.setattr('posescope.study.host.available_cores', lambda: 8)
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 0)
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+
+
+@pytest.mark.usefixtures('eight_cores')
+@pytest.mark.parametrize(
+    ('more', 'options', 'line'),
+    [
+        ({}, [], '1 at a time, each with 8 threads.'),
+        ({}, ['--workers', '2'], '2 at a time, each with 4 threads.'),
+        ({'threads': 3}, [], '2 at a time, each with 3 threads.'),
+        ({'threads': 1}, [], '4 at a time, each with 1 thread.'),  # which is all that there are
+        ({'threads': 1}, ['--workers', '3'], '3 at a time, each with 1 thread.'),
+    ],
+)
+def test_workers_fill_the_machine_if_the_study_sets_threads(
+    small: SmallStudy, more: dict, options: list[str], line: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([*written(small, **more), '--dry-run', *options]) == 0
+    assert line in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.usefixtures('eight_cores')
+def test_energy_is_metered_if_one_runs_at_a_time(small: SmallStudy) -> None:
+    def metered(*options: str, **more: object) -> bool:
+        arguments = [*written(small, **more), *options]
+        args = tools.study.main_parser().parse_args(arguments)
+        plan = tools.study.read_study(args.study)
+        args.workers = tools.study.count_workers(args, plan)
+        return tools.study.make_engine(args, plan)._children._metered
+
+    assert metered()
+    assert metered(threads=8)
+    assert not metered(threads=1)
+    assert metered('--workers', '1', threads=1)
+    assert not metered('--only', 'nothing:0', threads=1)
+
+
+@pytest.mark.usefixtures('eight_cores')
+def test_a_study_goes_on_with_the_threads_that_it_had(small: SmallStudy, capsys: pytest.CaptureFixture) -> None:
+    def threads() -> list[int]:
+        paths = sorted(small.folder.glob('work/runs/*/seed*/record.json'))
+        return [json.loads(path.read_text())['host']['threads'] for path in paths]
+
+    options = written(small)
+    assert main([*options, '--only', 'nothing:0', '--workers', '4']) == 0
+    assert threads() == [2]
+    capsys.readouterr()
+    assert main([*options, '--resume', '--only', 'nothing:1']) == 0
+    error = capsys.readouterr().err
+    assert 'Earlier runs of this study had 2 threads, this has 8: the last digits will differ.' in error.splitlines()
+    assert threads() == [2, 8], 'a job has what its queue gave it'
+    assert main([*options, '--resume', '--redo', 'nothing', '--only', 'nothing', '--workers', '4']) == 0
+    capsys.readouterr()
+    assert main([*options, '--resume']) == 0
+    said = 'Each run gets 2 threads, as earlier ones of this study had; this machine would give 8.'
+    assert said in capsys.readouterr().out.splitlines()
+    assert threads() == [2, 2, 2, 2]
+
+
+@pytest.mark.usefixtures('eight_cores')
+def test_a_mixture_of_threads_is_said_and_a_study_that_sets_them_keeps_its_own(
+    small: SmallStudy, capsys: pytest.CaptureFixture
+) -> None:
+    options = written(small)
+    for name, workers in (('nothing:0', '2'), ('nothing:1', '8')):
+        assert main([*options, '--resume', '--only', name, '--workers', workers]) == 0
+    capsys.readouterr()
+    assert main([*written(small, threads=5), '--resume', '--dry-run']) == 0
+    shown = capsys.readouterr().out
+    assert 'Runs had different numbers of threads (1 for 1 of them; 4 for nothing seed 0): ' in shown
+    assert '1 at a time, each with 5 threads.' in shown
+
+
 @pytest.mark.long
 def test_real_programs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Two models of a thousandth of the usual size, trained for a moment, tested, calibrated, measured, looked into."""
@@ -187,7 +266,7 @@ def test_real_programs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         for loader, split in (('train', 'train'), ('val', 'dev'), ('test', 'dev'))
         for folder in [f'{tmp_path / split}/']
     )
-    config = write_small_config(tmp_path / 'small.py', tmp_path, epochs=2, more=more)
+    config = write_small_config(tmp_path / 'small.py', tmp_path, epochs=2, checkpoint_interval=2, more=more)
     runs = [
         {'name': 'nothing', 'config': str(config), 'interpret': True},
         {'name': 'faster', 'config': str(config), 'start': 'nothing', 'controls': ['nothing'],
@@ -215,3 +294,8 @@ def test_real_programs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert (work / 'runs/nothing/seed0/dev/features').is_dir()
     assert not (work / 'runs/faster/seed0/dev/features').exists()
     assert (work / 'figures/learning_curves.png').is_file()
+    # A checkpoint after each of two epochs, of which the last stays and is tested.
+    log = (work / 'runs/nothing/seed0/run.log').read_text()
+    assert '--cfg-options default_hooks.checkpoint.interval=1 default_hooks.checkpoint.max_keep_ckpts=1' in log
+    assert log.count('Saving checkpoint at ') == 2
+    assert [path.name for path in (work / 'runs/nothing/seed0/train').glob('*.pth')] == ['epoch_2.pth']

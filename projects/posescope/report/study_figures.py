@@ -15,7 +15,7 @@ from posescope.atomic import replacing
 from posescope.report.diagnosis_figures import COLOURS
 from posescope.study.learning_curves import LearningCurve, read_curve
 from posescope.study.study_folder import StudyFolder
-from posescope.study.training_cost import training_cost
+from posescope.study.training_cost import parts_of_energy, training_cost
 
 __all__ = [
     'draw_budgets',
@@ -41,6 +41,8 @@ _COSTS = {
     'gpu_memory': 'GPU memory of the training (MB)',
     'training': 'training (min)',
     'energy': 'energy of the training (kJ)',
+    'processor_energy': 'CPU energy of the training (kJ)',
+    'gpu_energy': 'GPU energy of the training (kJ)',
 }
 _VERDICTS = {'better': '#009e73', 'worse': '#d55e00', 'equal within margin': '#0072b2'}
 
@@ -106,7 +108,9 @@ def draw_costs(study: Mapping[str, Any], timing: Mapping[str, Any]) -> Figure | 
     split = _shown_split(study)
     means = [one for one in study['means'] if one['split'] == split and one['mean'] is not None]
     costs = {one['name']: _costs(study, timing, one['name']) for one in means}
-    kinds = [kind for kind in _COSTS if any(kind in cost for cost in costs.values())]
+    of_parts = parts_of_energy(training_cost(timing, name) for name in costs)
+    hidden = {kind for kind, shown in zip(('processor_energy', 'gpu_energy'), of_parts, strict=True) if not shown}
+    kinds = [kind for kind in _COSTS if kind not in hidden and any(kind in cost for cost in costs.values())]
     if not kinds:
         return None
     columns = min(3, len(kinds))
@@ -173,6 +177,8 @@ def _costs(study: Mapping[str, Any], timing: Mapping[str, Any], name: str) -> di
     found['memory'], found['gpu_memory'] = training.memory_mb, training.gpu_memory_mb
     found['training'] = _scaled(training.seconds, 1 / 60)
     found['energy'] = _scaled(training.joules, 1e-3)
+    found['processor_energy'] = _scaled(training.processor_joules, 1e-3)
+    found['gpu_energy'] = _scaled(training.gpu_joules, 1e-3)
     return {kind: value for kind, value in found.items() if value is not None}
 
 

@@ -1,6 +1,7 @@
 """What can be wrong with a study, found before anything starts."""
 
 import math
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from posescope.study.plan import RunPlan, Split, StudyPlan
 from posescope.study.record import STEPS
 from posescope.study.tested_data import START, same_data
 
-__all__ = ['COMPARABLE', 'check', 'check_criterion', 'check_files', 'lacking']
+__all__ = ['COMPARABLE', 'check', 'check_criterion', 'check_files', 'finding_problem', 'lacking']
 
 COMPARABLE = {f'coco/{name}': name for name in STATISTICS}
 """Metrics that matches allow to be resampled -> their names among COCO's statistics."""
@@ -197,16 +198,64 @@ def _check_finding(plan: StudyPlan, run: RunPlan, where: str) -> None:
     path, mark, identity = str(run.finding).rpartition('#')
     if not mark or not path or not identity:
         raise InputError(f'{where}: finding {run.finding} of run {run.name}: it takes findings.json#id')
-    content = read_json(Path(path), f'findings of run {run.name}:')
+    if START in path:
+        _check_finding_of_start(plan, run, path, where)
+        return
+    problem = _problem_of_finding(plan, run, Path(path), identity)
+    if problem:
+        raise InputError(f'{where}: {problem}')
+
+
+def _check_finding_of_start(plan: StudyPlan, run: RunPlan, path: str, where: str) -> None:
+    """What can be known of a finding before the start has run: that it will have run, and on which split."""
+    if run.start not in plan.runs:
+        raise InputError(
+            f'{where}: finding {run.finding} of run {run.name} has {START}, but it starts from no run of the study'
+        )
+    parts = posixpath.normpath(path).split('/')
+    if parts[0] != START or len(parts) < 3 or parts[1] not in plan.splits:
+        raise InputError(
+            f'{where}: finding {run.finding} of run {run.name}: it takes {START}/{plan.inner_split}/findings.json#id, '
+            f'with one of the splits {", ".join(plan.splits)}'
+        )
+    if _judges(plan, parts[1]):
+        raise InputError(
+            f'{where}: finding {run.finding} of run {run.name} was made on {parts[1]}, on which runs are compared'
+        )
+
+
+def finding_problem(plan: StudyPlan, run: RunPlan, start: Path | None) -> str:
+    """Say what is wrong with a finding that a run's start should have left; empty if nothing is.
+
+    Args:
+        plan: The study.
+        run: The run.
+        start: Folder of the trial that it starts from, which has finished; None if it starts from none.
+    """
+    path, _, identity = str(run.finding).rpartition('#')
+    if run.finding is None or start is None or START not in path:
+        return ''
+    try:
+        return _problem_of_finding(plan, run, Path(path.replace(START, str(start))), identity)
+    except InputError as error:
+        return ' '.join(str(error).split())
+
+
+def _problem_of_finding(plan: StudyPlan, run: RunPlan, path: Path, identity: str) -> str:
+    content = read_json(path, f'findings of run {run.name}:')
     rows = content if isinstance(content, list) else []
     known = {str(one['id']): one for one in rows if isinstance(one, dict) and 'id' in one}
     if identity not in known:
-        raise InputError(f'{where}: {path} holds no finding {identity} (nearest: {nearest(identity, known) or "none"})')
+        return f'{path} holds no finding {identity} (nearest: {nearest(identity, known) or "none"})'
     split = known[identity].get('split')
-    if split in _compared(plan) - {plan.choose_on} and split != plan.inner_split:
-        raise InputError(
-            f'{where}: finding {run.finding} of run {run.name} was made on {split}, on which runs are compared'
-        )
+    if _judges(plan, split):
+        return f'finding {run.finding} of run {run.name} was made on {split}, on which runs are compared'
+    return ''
+
+
+def _judges(plan: StudyPlan, split: str | None) -> bool:
+    """Whether a split says how good something is, so that nothing may be learnt from it."""
+    return split in _compared(plan) - {plan.choose_on} and split != plan.inner_split
 
 
 def _check_comparisons(plan: StudyPlan, where: str) -> None:

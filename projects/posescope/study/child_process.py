@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from posescope.engine.command import INTERRUPTED
-from posescope.study.energy import EnergyMeter
+from posescope.study.energy import Energy, EnergyMeter
 
 __all__ = ['STOPPED', 'Children', 'Outcome', 'last_words']
 
@@ -35,14 +35,14 @@ class Outcome:
         seconds: Wall-clock time.
         cpu_seconds: Of all its threads.
         peak_memory_mb: Largest resident set, MiB.
-        energy_joules: Of the machine meanwhile; None where it does not tell.
+        energy: Of the machine meanwhile.
     """
 
     status: int
     seconds: float
     cpu_seconds: float
     peak_memory_mb: float
-    energy_joules: float | None
+    energy: Energy = field(default_factory=Energy)
 
 
 class Children:
@@ -79,7 +79,7 @@ class Children:
         with self._device() as device, log.open('ab') as file:
             with self._lock:
                 if self.stopped:
-                    return Outcome(-15, 0.0, 0.0, 0.0, None)
+                    return Outcome(-15, 0.0, 0.0, 0.0)
                 file.write(f'$ {" ".join(command)}\n'.encode())
                 file.flush()
                 process = subprocess.Popen(
@@ -92,8 +92,8 @@ class Children:
                 )
                 self._running.add(process)
             status, cpu_seconds, peak = self._wait(process, meter)
-        joules = None if meter is None else meter.joules()
-        return Outcome(status, time.perf_counter() - start, cpu_seconds, peak, joules)
+        energy = Energy() if meter is None else meter.energy()
+        return Outcome(status, time.perf_counter() - start, cpu_seconds, peak, energy)
 
     @contextmanager
     def _device(self) -> Iterator[str | None]:

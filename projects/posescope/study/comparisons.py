@@ -62,7 +62,7 @@ def _compare(
         sides = [{seed: side[seed] for seed in common} for side in sides]
     for name, side in zip((one.run, one.control), sides, strict=True):
         if not side:
-            return _impossible(one, statistic, _why_none(name, one.split, trials))
+            return _impossible(one, statistic, _why_none(name, one.split, folder, trials))
     split = plan.splits[one.split]
     as_they_are = not (plan.runs[one.run].repeats or plan.runs[one.control].repeats)
     settings = (one.name, statistic, one.margin, one.paired, plan.resamples, as_they_are)
@@ -75,6 +75,9 @@ def _compare(
             except InputError as error:
                 return _impossible(one, statistic, ' '.join(str(error).split()))
     found = kept.found
+    elsewhere = [_left_elsewhere(name, one.split, folder, trials) for name in (one.run, one.control)]
+    if any(elsewhere):
+        return replace(found, reason=next(filter(None, elsewhere)))
     if found.reason:
         return found
     planned = [len(plan.runs[name].seeds) for name in (one.run, one.control)]
@@ -87,11 +90,30 @@ def _compare(
     return replace(found, reason=lacking[0]) if lacking else found
 
 
-def _why_none(name: str, split: str, trials: Sequence[Trial]) -> str:
-    tested = any(t.run.name == name and t.record is not None and split in t.record.done for t in trials)
-    if tested:
-        return f'tests of {name} on {split} left no matches.npz, which CocoKeypointMetric writes'
-    return f'{name} has no finished test on {split}'
+def _why_none(name: str, split: str, folder: StudyFolder, trials: Sequence[Trial]) -> str:
+    if not _tested(name, split, trials):
+        return f'{name} has no finished test on {split}'
+    elsewhere = _left_elsewhere(name, split, folder, trials)
+    return elsewhere or f'tests of {name} on {split} left no matches.npz, which CocoKeypointMetric writes'
+
+
+def _tested(name: str, split: str, trials: Sequence[Trial]) -> list[Trial]:
+    return [t for t in trials if t.run.name == name and t.record is not None and split in t.record.done]
+
+
+def _left_elsewhere(name: str, split: str, folder: StudyFolder, trials: Sequence[Trial]) -> str:
+    """Say that a record came here without the matches that its test wrote; empty if none did.
+
+    A test that ran here left its metrics and a log.
+    """
+    for trial in _tested(name, split, trials):
+        own = folder.trial(name, trial.seed)
+        ran_here = (own / split / 'metrics.json').is_file() and (own / 'run.log').is_file()
+        path = own / split / 'matches.npz'
+        if not ran_here and not path.is_file():
+            where = path.relative_to(folder.root)
+            return f'{where} is not here and has to be copied along from where {name} was tested'
+    return ''
 
 
 def _measure(
@@ -122,11 +144,8 @@ def _impossible(one: ComparisonPlan, statistic: str, reason: str) -> Comparison:
 
 def files_of_matches(name: str, split: str, folder: StudyFolder, trials: Sequence[Trial]) -> dict[int, Path]:
     """The matches of a run's finished tests on a split, by seed."""
-    found = {
-        trial.seed: folder.trial(name, trial.seed) / split / 'matches.npz'
-        for trial in trials
-        if trial.run.name == name and trial.record is not None and split in trial.record.done
-    }
+    tested = _tested(name, split, trials)
+    found = {trial.seed: folder.trial(name, trial.seed) / split / 'matches.npz' for trial in tested}
     return {seed: path for seed, path in sorted(found.items()) if path.is_file()}
 
 

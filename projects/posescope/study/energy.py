@@ -1,14 +1,34 @@
 """Energy that processors and GPUs took, where the machine counts it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pynvml
 import torch
 
-__all__ = ['EnergyMeter']
+__all__ = ['Energy', 'EnergyMeter']
 
 _POWERCAP = Path('/sys/class/powercap')
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What a machine took.
+
+    Attributes:
+        processors: Joules of all processors; None where they do not tell, as in most containers, or where only root
+            may read it.
+        gpus: Joules of all GPUs, 0 where there are none; None where they do not tell.
+    """
+
+    processors: float | None = None
+    gpus: float | None = None
+
+    @property
+    def whole(self) -> float | None:
+        """Joules of both; None if either is not known."""
+        return None if self.processors is None or self.gpus is None else self.processors + self.gpus
 
 
 class EnergyMeter:
@@ -44,19 +64,16 @@ class EnergyMeter:
                 self._microjoules += after - before + ((whole or 0) if after < before else 0)
         self._last = now
 
-    def joules(self) -> float | None:
-        """Energy since construction; None if the machine does not tell that of all its processors and GPUs."""
+    def energy(self) -> Energy:
+        """Energy since construction."""
         self.look()
-        gpus = self._gpus()
-        if (
-            self._microjoules is None
-            or gpus is None
-            or self._gpus_before is None
-            or len(gpus) != len(self._gpus_before)
-        ):
+        return Energy(None if self._microjoules is None else self._microjoules * 1e-6, self._joules_of_gpus())
+
+    def _joules_of_gpus(self) -> float | None:
+        before, after = self._gpus_before, self._gpus()
+        if before is None or after is None or len(before) != len(after):
             return None
-        of_gpus = sum(after - before for before, after in zip(self._gpus_before, gpus, strict=True))
-        return self._microjoules * 1e-6 + of_gpus * 1e-3
+        return sum(now - then for then, now in zip(before, after, strict=True)) * 1e-3
 
 
 def _domains(powercap: Path) -> list[Path]:

@@ -97,12 +97,12 @@ def detectable(plan: StudyPlan, folder: StudyFolder, trials: Sequence[Trial]) ->
     tests = ResampledTests(_PILOT_RESAMPLES)
     found = []
     for one in plan.comparisons:
-        if not (plan.runs[one.run].repeats or plan.runs[one.control].repeats):
-            found.append(Detectable(one.name, None, 'known after the tests: given weights, no seeds'))
-            continue
         key = one.split, one.criterion
         if plan.noise is not None:
             found.append(noise_of_plan(plan, one))
+            continue
+        if not (plan.runs[one.run].repeats or plan.runs[one.control].repeats):
+            found.append(Detectable(one.name, None, 'given weights, no seeds: known after the tests, or from noise=…'))
             continue
         if key not in spread:
             spread[key] = _seed_variance(plan, one, trials)

@@ -10,7 +10,7 @@ import torch
 
 from posescope.version import __version__
 
-__all__ = ['available_cores', 'describe_host', 'describe_versions', 'devices_of', 'threads_of']
+__all__ = ['available_cores', 'describe_host', 'describe_versions', 'devices_of', 'threads_of', 'workers_of']
 
 _PACKAGES = ('torch', 'mmpose', 'mmengine', 'numpy', 'timm')
 
@@ -24,6 +24,21 @@ def threads_of(workers: int) -> int:
     """Threads for each of several workers: what OMP_NUM_THREADS says, else the cores divided."""
     given = os.environ.get('OMP_NUM_THREADS', '')
     return int(given) if given.isdecimal() and int(given) > 0 else max(1, available_cores() // workers)
+
+
+def workers_of(threads: int | None, trials: int) -> int:
+    """How many trials at a time this machine has room for: one if each takes the cores that there are.
+
+    Where there are GPUs each trial has one, as nobody knows how much of its memory another one leaves.
+
+    Args:
+        threads: Of each trial; None if it takes what it gets.
+        trials: That there are at all.
+    """
+    if threads is None:
+        return 1
+    room = available_cores() // threads
+    return max(1, min(room, trials, torch.cuda.device_count() or room))
 
 
 def devices_of(workers: int) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from posescope.evaluation.seeds import LEAST_SEEDS
 from posescope.study.record import FINISHED
-from posescope.study.training_cost import training_cost
+from posescope.study.thread_counts import differing_threads
+from posescope.study.training_cost import TrainingCost, parts_of_energy, training_cost
 
 __all__ = ['markdown']
 
@@ -49,7 +50,9 @@ def _runs(study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     splits = list(dict.fromkeys(one['split'] for one in study['means']))
     metric = study['criterion'].removeprefix('coco/')
     head = ['run', 'seeds', *(f'{metric} on {split}' for split in splits), 'parameters (M)', 'FLOPs (G)']
-    costs = {name: _measured(timing, name) for name in names}
+    trainings = {name: training_cost(timing, name) for name in names}
+    energies = parts_of_energy(trainings.values())
+    costs = {name: _measured(timing, name, trainings[name], energies) for name in names}
     # What nobody knows of any run (of a GPU, of energy, of a training where there was none) needs no column.
     measured = [what for what in next(iter(costs.values())) if any(cost[what] != _MISSING for cost in costs.values())]
     rows = []
@@ -70,11 +73,20 @@ def _runs(study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     return _table([*head, *measured], rows)
 
 
-def _measured(timing: Mapping[str, Any], name: str) -> dict[str, str]:
-    """What a clock, the system and a meter said, by heading."""
+def _measured(
+    timing: Mapping[str, Any], name: str, training: TrainingCost, energies: tuple[bool, bool]
+) -> dict[str, str]:
+    """What a clock, the system and a meter said, by heading.
+
+    Args:
+        timing: Content of ``timing.json``.
+        name: Of the run.
+        training: Of the run.
+        energies: Whether the energy of processors is shown by itself, and that of GPUs.
+    """
     model = timing['models'].get(name, {})
     latency = {one['batch']: one['milliseconds'] for one in model.get('latency', [])}
-    training = training_cost(timing, name)
+    of_processors, of_gpus = energies
     return {
         '1 person (ms)': _number(latency.get(1), 1, 1),
         '32 people (ms)': _number(latency.get(32), 1, 0),
@@ -83,6 +95,8 @@ def _measured(timing: Mapping[str, Any], name: str) -> dict[str, str]:
         'training memory (MB)': _number(training.memory_mb, 1, 0),
         'training GPU memory (MB)': _number(training.gpu_memory_mb, 1, 0),
         'training energy (kJ)': _number(training.joules, 1e-3, 1),
+        'training CPU energy (kJ)': _number(training.processor_joules if of_processors else None, 1e-3, 1),
+        'training GPU energy (kJ)': _number(training.gpu_joules if of_gpus else None, 1e-3, 1),
     }
 
 
@@ -116,6 +130,8 @@ def _notes(study: Mapping[str, Any], timing: Mapping[str, Any]) -> list[str]:
     lines = []
     problems = {name: model['problem'] for name, model in timing['models'].items() if model.get('problem')}
     lines += [f'The cost of {name} could not be measured: {problem}.' for name, problem in problems.items()]
+    differing = differing_threads((f'{run["name"]} seed {run["seed"]}', run['host']) for run in timing['runs'])
+    lines += [differing] if differing else []
     lines += [f'{run["name"]}: {run["note"]}' for run in _firsts(study) if run['note']]
     lines += [f'{run["name"]} answers {run["finding"]}.' for run in _firsts(study) if run['finding']]
     return [' '.join(of_all), '\n'.join(f'- {line}' for line in lines)]

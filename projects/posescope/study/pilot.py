@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import get_context
 from types import TracebackType
 from typing import Any
@@ -18,6 +19,7 @@ from mmengine.utils import import_modules_from_strings
 from mmpose.registry import MODELS
 from torch.utils._pytree import tree_leaves
 
+from posescope.compat.bfloat16 import computes_in_bfloat16
 from posescope.evaluation.model_cost import input_size_of
 from posescope.study.measured_cost import digest_of_model
 from posescope.study.plan import StudyPlan
@@ -108,6 +110,14 @@ def _be_quiet() -> None:
     logging.disable(logging.CRITICAL)
 
 
+def _precision(cfg: Config) -> AbstractContextManager[Any]:
+    """What the training's forward passes run in."""
+    device, wrapper = get_device().split(':')[0], (cfg.get('optim_wrapper') or {}).get('type')
+    if wrapper == 'AutocastOptimWrapper':
+        return torch.autocast(device, torch.bfloat16, computes_in_bfloat16(device))
+    return torch.autocast(device) if wrapper == 'AmpOptimWrapper' else nullcontext()
+
+
 def _step_seconds(content: dict[str, Any], batch: int, threads: int) -> float:
     """In the other process, which has not read the config's file."""
     if content.get('custom_imports'):
@@ -132,13 +142,16 @@ def step_seconds(cfg: Config, batch: int, threads: int) -> float:
     if any(hook.get('type') == 'ChannelsLastHook' for hook in cfg.get('custom_hooks') or []):
         model.to(memory_format=torch.channels_last)
     inputs = torch.randn(batch, 3, height, width, device=get_device())
+    reduced = _precision(cfg)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         times: list[float] = []
         while len(times) < _STEPS and sum(times) < _PATIENCE:
             start = time.perf_counter()
-            outputs = [one for one in tree_leaves(model(inputs, None, mode='tensor')) if isinstance(one, torch.Tensor)]
+            with reduced:
+                leaves = tree_leaves(model(inputs, None, mode='tensor'))
+            outputs = [one for one in leaves if isinstance(one, torch.Tensor)]
             torch.stack([one.float().mean() for one in outputs]).sum().backward()
             if inputs.is_cuda:
                 torch.cuda.synchronize()  # launching a step is not making it

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
+from posescope.study.checks import finding_problem
 from posescope.study.commands import Commands
 from posescope.study.engines.engine import Engine, TrialLostError
 from posescope.study.plan import StudyPlan
@@ -48,7 +49,7 @@ def carry_out(
             if start is not None and id(start) in unfinished:
                 continue  # its turn comes when that one has ended
             waiting.remove(trial)
-            reason = _reason_against(plan, trial)
+            reason = _reason_against(plan, folder, trial)
             if reason:
                 record_problem(folder, trial, reason)
                 unfinished.discard(id(trial))
@@ -70,13 +71,15 @@ def carry_out(
             report(trial)
 
 
-def _reason_against(plan: StudyPlan, trial: Trial) -> str:
+def _reason_against(plan: StudyPlan, folder: StudyFolder, trial: Trial) -> str:
     """Why a trial cannot even begin; empty if it can."""
     if trial.problem:
         return trial.problem
     start = trial.start
     if start is None or start.finished(plan):
-        return ''
+        begun = trial.record is not None and trial.record.done
+        # What motivated a run that has begun may be left where it was begun.
+        return '' if begun else finding_problem(plan, trial.run, trial.start_folder(folder))
     if start.record is not None and start.record.status == FAILED:
         return f'its start {start.label} failed: {start.record.reason}'
     return f'its start {start.label} is not finished'

@@ -56,6 +56,8 @@ class Stage:
         peak_memory_mb: Largest resident set of the process, MiB.
         energy_joules: Of the machine's processors and GPUs meanwhile; None where it does not tell, where others
             worked beside it, or where the step was interrupted.
+        processor_joules: The part of the processors, likewise; known also where that of the GPUs is not.
+        gpu_joules: The part of the GPUs; None also where there are none.
     """
 
     seconds: float = 0.0
@@ -63,6 +65,8 @@ class Stage:
     cpu_seconds: float = 0.0
     peak_memory_mb: float = 0.0
     energy_joules: float | None = None
+    processor_joules: float | None = None
+    gpu_joules: float | None = None
 
 
 @dataclass
@@ -120,6 +124,11 @@ class TrialRecord:
 def write_record(path: Path, record: TrialRecord) -> None:
     """Write a record; a reader sees the old one or the new one."""
     content = {'format': _FORMAT, 'version': _VERSION, **asdict(record)}
+    for stage in content['stages'].values():
+        # An earlier posescope, which may be at work on the same study, knows no parts of the energy.
+        for part in ('processor_joules', 'gpu_joules'):
+            if stage[part] is None:
+                del stage[part]
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, (json.dumps(content, indent=1, allow_nan=False) + '\n').encode())
 

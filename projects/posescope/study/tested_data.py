@@ -17,6 +17,9 @@ __all__ = ['START', 'digest_of_data', 'digest_of_file', 'refuse_reading_tests', 
 START = '{start}'
 """What stands in options for the folder of the trial that a trial starts from."""
 
+_FOUND = re.compile('(' + re.escape(START) + r"""|runs/+[^/'"{]+/+seed\d+)/+([^'"{]+)""")
+"""A trial's folder, of this study or another, and what of it is read."""
+
 
 def digest_of_file(path: Path) -> str | None:
     """SHA-256 of a file's content; None if it is not there."""
@@ -112,12 +115,12 @@ def refuse_reading_tests(plan: StudyPlan, content: Mapping[str, Any], run: RunPl
                         f'compared on, are the same data: {path}'
                     )
     if plan.test_split is not None:
-        for path in re.findall(re.escape(START) + r'/+([^\'"{]+)', repr(content)):
+        for folder, path in _FOUND.findall(repr(content)):
             name = posixpath.normpath(path).split('/')[0]
             if name in _compared(plan) - {plan.choose_on}:
-                inner = f'; take {START}/{plan.inner_split}' if plan.inner_split != name else ''
+                inner = f'; take {folder}/{plan.inner_split}' if plan.inner_split != name else ''
                 raise InputError(
-                    f'config {run.config} or its options read {START}/{name}: what was found on {name} cannot be '
+                    f'config {run.config} or its options read {folder}/{name}: what was found on {name} cannot be '
                     f'learnt from{inner}'
                 )
 

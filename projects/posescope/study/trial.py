@@ -13,6 +13,7 @@ from posescope.engine.resume import latest_checkpoint
 from posescope.errors import InputError
 from posescope.study.child_process import STOPPED, Children, Outcome, last_words
 from posescope.study.commands import Commands
+from posescope.study.energy import Energy
 from posescope.study.host import describe_host, describe_versions
 from posescope.study.learning_curves import gpu_memory_mb
 from posescope.study.plan import Split
@@ -33,6 +34,7 @@ from posescope.study.run_config import TrialConfig
 from posescope.study.step_times import training_seconds
 from posescope.study.study_folder import TrialStoppedError, clear_trial, trial_lock
 from posescope.study.tested_data import digest_of_data
+from posescope.study.training_options import checkpoint_options
 
 __all__ = ['TrialStoppedError', 'TrialTask', 'run_trial', 'steps_of']
 
@@ -160,7 +162,9 @@ class _Work:
     def carry_out(self) -> TrialRecord:
         """Do every step that is missing."""
         task, record = self._task, self._record
-        record.host, record.versions = describe_host(task.threads), describe_versions()
+        record.versions = describe_versions()
+        if TRAIN not in record.done:  # what a training had is not what a later test has
+            record.host = describe_host(task.threads)
         record.start = task.given_start
         self.finish(RUNNING)
         load_from = '' if task.start is None or not task.train else f'load_from = {task.start!r}\n'
@@ -196,7 +200,9 @@ class _Work:
         if task.start is not None and not begun and '://' not in task.start and not Path(task.start).is_file():
             raise _StepFailedError(f'its start {task.start} does not exist')
         command = [*task.commands.train, str(self._config), '--work-dir', str(work_dir)]
-        self._run(TRAIN, [*command, *(['--resume'] if begun else []), *([] if task.validate else ['--no-validate'])])
+        command += [*(['--resume'] if begun else []), *([] if task.validate else ['--no-validate'])]
+        options = checkpoint_options(task.config.content)
+        self._run(TRAIN, [*command, *(['--cfg-options', *options] if options else [])])
         checkpoint = latest_checkpoint(work_dir)
         if checkpoint is None:
             raise _StepFailedError(f'the training left no checkpoint in {TRAIN}')
@@ -296,7 +302,9 @@ def _add(stage: Stage, outcome: Outcome) -> None:
     stage.cpu_seconds += outcome.cpu_seconds
     stage.peak_memory_mb = max(stage.peak_memory_mb, outcome.peak_memory_mb)
     # What an interrupted attempt took is not known.
-    stage.energy_joules = outcome.energy_joules if stage.attempts == 1 else None
+    energy = outcome.energy if stage.attempts == 1 else Energy()
+    stage.energy_joules, stage.processor_joules = energy.whole, energy.processors
+    stage.gpu_joules = energy.gpus or None  # 0 where there is no GPU, of which nothing is to be said
 
 
 def _summary(content: Any) -> dict[str, dict[str, float | None]] | None:
