@@ -40,13 +40,14 @@ FROM_MMPOSE = {
     'td-hm_hrformer-small_coco-256x192': (192, 256),
     'td-hm_hrnet-w32_coco-256x192': (192, 256),
     'td-hm_res50_coco-256x192': (192, 256),
+    'td-reg_res50_rle_coco-256x192': (192, 256),
 }
 """Config that inherits from MMPose -> (width, height) of its input, as its name says in reverse order."""
 # MMPose builds the blocks between two stacks of an hourglass also behind the last, and here only, stack.
 UNUSED_PARAMETERS = {'td-hm_hourglass52_coco-256x256': r'backbone\.inters\.0\.'}
 
-LARGE = ('hourglass52', 'hrformer-base', 'hrformer-small', 'ViTPose-base', 'rtmpose-m')
-"""Trained and tested by ``make test-all``: each takes about twenty seconds of a core."""
+LARGE = ('hourglass52', 'hrformer-base', 'hrformer-small', 'ViTPose-base', 'rtmpose-m', 'td-reg_res50_rle')
+"""Trained and tested by ``make test-all``: each takes about twenty seconds of a core, or has a small rendered twin."""
 
 each_config = pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 each_inherited = pytest.mark.parametrize(
@@ -75,6 +76,19 @@ def metafile_entry(base: str) -> dict[str, Any]:
         if model['Config'] == f'configs/{base}'
     )
     return entry
+
+
+def published_ap(path: Path) -> str | None:
+    """What a config says was published."""
+    stated = re.search(r'^# Published: ([\d.]+) AP on COCO val2017', path.read_text(), re.MULTILINE)
+    return stated and stated[1]
+
+
+def expanded(pattern: str) -> list[str]:
+    """Names that a pattern with one pair of braces, or none, stands for."""
+    before, opened, rest = pattern.partition('{')
+    choices, _, after = rest.partition('}')
+    return [f'{before}{choice}{after}' for choice in choices.split(',')] if opened else [pattern]
 
 
 def without_scope(value: Any) -> Any:
@@ -110,8 +124,23 @@ def test_everything_else_is_as_in_mmpose(path):
 def test_checkpoint_and_published_ap_stand_in_mmposes_metafile(path):
     entry = metafile_entry(base_of(path))
     assert Config.fromfile(path).checkpoint_url == entry['Weights']
-    published = re.search(r'^# Published: ([\d.]+) AP on COCO val2017', path.read_text(), re.MULTILINE)
-    assert float(published[1]) == pytest.approx(100 * entry['Results'][0]['Metrics']['AP'])
+    assert float(published_ap(path)) == pytest.approx(100 * entry['Results'][0]['Metrics']['AP'])
+
+
+def test_the_readme_lists_every_config_and_what_was_published():
+    rows = re.findall(r'^\| [^|]+ \| (`[^|]+\.py`) \| ([^|]+) \|$', (ROOT / 'README.md').read_text(), re.MULTILINE)
+    listed = {}
+    for configs, stated in rows:
+        paths = [path for pattern in re.findall(r'`([^`]+)`', configs) for path in expanded(pattern)]
+        listed |= zip(paths, stated.split(', ') if stated[0].isdigit() else [None] * len(paths), strict=True)
+    assert listed == {path.name: published_ap(path) for path in CONFIGS}
+
+
+def test_transpose_is_as_large_as_that_of_its_paper():
+    """6.0 million parameters (arXiv 2012.14214, TransPose-R-A4), which count the codes of 32 × 24 places."""
+    model = MODELS.build(Config.fromfile(ROOT / 'configs/selection/coco/transpose_res50_coco-256x192.py').model)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    assert (weights + 32 * 24 * 256) / 1e6 == pytest.approx(6.0, abs=0.05)
 
 
 def test_custom_imports_suffice_under_mmposes_own_tools():

@@ -16,6 +16,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import set_random_seed
 from mmpose.registry import DATASETS, MODELS
 
+from tests.configs.test_modification_transforms import DATA
 from tests.conftest import ROOT
 from tests.drawn_people import JOINTS, write_drawn_coco
 
@@ -33,6 +34,7 @@ NEW = {
 SAME_POSE = sorted(set(NEW) - {'bypass-stage', 'pruned-channels'})
 FROM_NOTHING = (
     'hourglass-skip-gate', 'hourglass-skip-none', 'hourglass-stacks-3', 'joint-token_res18', 'transpose_res18',
+    'msra_res18', 'udp_res18',
 )  # fmt: skip
 
 
@@ -77,10 +79,10 @@ def people_of(loader: Config, pipeline: list[dict[str, Any]], annotations: Path)
 
 @pytest.fixture(scope='module')
 def batches(drawn: Path) -> dict[str, tuple[Any, Any]]:
-    """By config whose pipelines others have too, a batch to train on, undisturbed, and one to test."""
+    """By config whose pipelines others may have too, a batch to train on, undisturbed, and one to test."""
     found = {}
     with DefaultScope.overwrite_default_scope('mmpose'):
-        for name in ('nothing', 'transpose_res18'):
+        for name in ('nothing', 'transpose_res18', 'msra_res18'):
             config = config_of(name)
             steps = [*config.val_pipeline[:-1], *config.train_pipeline[-2:]]
             training = people_of(config.train_dataloader, steps, drawn)
@@ -124,7 +126,14 @@ def test_weights_of_a_default_model_fit(name, start):
     assert torch.equal(found, expected)
 
 
-@pytest.mark.parametrize('name', [*NEW, *FROM_NOTHING])
+def test_every_config_is_run():
+    """Below or in test_modification_transforms.py; test_modification_test_time.py takes what is in test_time/."""
+    found = sorted(path.name.removesuffix('_rendered-128x96.py') for path in FOLDER.glob('*.py'))
+    assert found == sorted(['nothing', *NEW, *FROM_NOTHING, *DATA])
+    assert {path.name for path in FOLDER.iterdir() if path.is_dir()} - {'__pycache__'} == {'test_time'}
+
+
+@pytest.mark.parametrize('name', ['nothing', *NEW, *FROM_NOTHING])
 def test_a_few_steps_lower_the_loss_and_move_every_parameter(name, drawn, batches):
     set_random_seed(0)
     config = config_of(name)
@@ -134,7 +143,7 @@ def test_a_few_steps_lower_the_loss_and_move_every_parameter(name, drawn, batche
     model.init_weights()
     model.train()
     optim_wrapper = build_optim_wrapper(model, OPTIMIZER)
-    as_in = 'nothing' if name in NEW else 'transpose_res18'
+    as_in = 'nothing' if name in NEW else name if name in batches else 'transpose_res18'
     assert config.train_dataloader == read(as_in).train_dataloader
     training, testing = (pseudo_collate(copy.deepcopy(people)) for people in batches[as_in])
     before = {key: each.detach().clone() for key, each in model.named_parameters()}

@@ -1,4 +1,4 @@
-"""Configs that change the data, the weights of joints, or what is done at test time."""
+"""Configs that change the data, the weights of joints, or the codec."""
 
 import copy
 import json
@@ -14,12 +14,16 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 from mmengine.runner import set_random_seed
 from mmpose.models.utils.tta import flip_heatmaps
-from mmpose.registry import DATA_SAMPLERS, DATASETS, HOOKS, KEYPOINT_CODECS, METRICS, MODELS
+from mmpose.registry import DATA_SAMPLERS, DATASETS, HOOKS, KEYPOINT_CODECS, MODELS
+from numpy.typing import NDArray
 
+from posescope.engine import error_driven_joint_weights
 from posescope.engine.codec_check import refuse_other_codec
+from posescope.engine.error_driven_joint_weights import ErrorDrivenJointWeights
 from posescope.errors import InputError
 from tests.conftest import ROOT
 from tests.drawn_people import JOINTS, write_drawn_coco
+from tools.train import main
 
 FOLDER = ROOT / 'configs/modification'
 DATA = {
@@ -30,9 +34,6 @@ DATA = {
     'error-driven-weights': 'custom_hooks',
 }
 """Changes of the default training, and where they are."""
-TEST_TIME = (
-    'quarter-offset', 'dark', 'no-flip', 'flip', 'flip-shift', 'score-box', 'score-all-joints', 'expected-ks',
-)  # fmt: skip
 
 
 @cache
@@ -140,6 +141,52 @@ def test_a_model_trains_two_steps_on_what_the_config_makes(name, drawn):
         optimizer.step()
 
 
+ON_DRAWN_PEOPLE = """
+_base_ = {config!r}
+place = dict(data_root='', ann_file={annotations!r}, data_prefix=dict(img={pictures!r}))
+train_dataloader = dict(dataset=place)
+val_dataloader = dict(dataset=place, num_workers=0, persistent_workers=False)
+test_dataloader = val_dataloader
+val_evaluator = [
+    dict(each, ann_file={annotations!r}) if 'ann_file' in each else each for each in _base_.val_evaluator
+]
+test_evaluator = val_evaluator
+train_cfg = dict(max_epochs=2)
+default_hooks = dict(checkpoint=None)
+"""
+
+
+def test_a_training_weighs_labels_by_what_was_diagnosed_after_the_epoch_before(drawn, tmp_path, monkeypatch):
+    """Two steps of tools/train.py on drawn people, with a diagnosis after each."""
+    read_headroom, weigh = error_driven_joint_weights.read_headroom, ErrorDrivenJointWeights.before_train_iter
+    labels: list[NDArray[np.float32]] = []
+
+    def planted(path: Path, kinds: object) -> dict[str, float]:
+        # A model that has learnt nothing has no headroom at any single joint.
+        return {name: 0.01 * (1 + place) for place, name in enumerate(read_headroom(path, kinds))}
+
+    def watched(self: ErrorDrivenJointWeights, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        weigh(self, runner, batch_idx, data_batch)
+        labels.append(np.concatenate([one.gt_instance_labels.keypoint_weights for one in data_batch['data_samples']]))
+
+    monkeypatch.setattr(error_driven_joint_weights, 'read_headroom', planted)
+    monkeypatch.setattr(ErrorDrivenJointWeights, 'before_train_iter', watched)
+    config = tmp_path / 'drawn.py'
+    base = FOLDER / 'error-driven-weights_rendered-128x96.py'
+    config.write_text(ON_DRAWN_PEOPLE.format(config=str(base), annotations=str(drawn), pictures=str(drawn.parent)))
+    assert main([str(config), '--work-dir', str(tmp_path / 'work')]) == 0
+    decided = json.loads((tmp_path / 'work/joint_weights.json').read_text())
+    assert [one['epoch'] for one in decided] == [1, 2]
+    assert decided[0]['joints'] == list(JOINTS)
+    # Half from before, where all weigh 1; half of the rest is shared out, n / 9 of it to the n-th of 17 joints.
+    expected = 0.5 + 0.5 * (0.5 + 0.5 * np.arange(1, 18) / 9)
+    assert decided[0]['used'] == pytest.approx(expected)
+    before, after = labels
+    assert set(before.ravel()) == {0, 1}
+    np.testing.assert_allclose(after, expected * (after > 0), rtol=1e-6)
+    assert (after > 0).any(0).all()
+
+
 def test_joints_are_hidden_on_the_crop_and_before_targets_are_made(drawn):
     with DefaultScope.overwrite_default_scope('mmpose'):
         hidden = train_data(config_of('keypoint-removal'), drawn).pipeline.transforms
@@ -168,32 +215,6 @@ def test_a_model_of_one_is_refused_by_the_other(tested, trained):
     with pytest.raises(InputError, match='use_udp='):
         refuse_other_codec(config_of(tested), checkpoint_of(trained), 'epoch_14.pth')
     refuse_other_codec(config_of(trained), checkpoint_of(trained), 'epoch_14.pth')
-
-
-@pytest.mark.parametrize('name', TEST_TIME)
-def test_choices_at_test_time_take_the_weights_as_they_are(name):
-    plain, config = config_of('msra_res18'), config_of(f'test_time/{name}_res18')
-    refuse_other_codec(config, checkpoint_of('msra_res18'), 'epoch_14.pth')
-    for same in ('train_dataloader', 'test_dataloader', 'optim_wrapper', 'train_cfg'):
-        assert config[same] == plain[same], same
-    decoder, test_cfg = config.model.head.pop('decoder'), config.model.pop('test_cfg')
-    assert decoder != plain.model.head.pop('decoder') or name not in ('dark', 'expected-ks')
-    assert test_cfg.flip_test == (name != 'no-flip')
-    plain.model.pop('test_cfg')
-    assert config.model == plain.model
-    KEYPOINT_CODECS.build(decoder)
-    changed = config.test_evaluator != plain.test_evaluator
-    assert changed == name.startswith('score')
-
-
-def test_scores_of_people_are_settings_of_the_metric():
-    found = {}
-    for name in ('score-box', 'score-all-joints'):
-        config = config_of(f'test_time/{name}_res18').test_evaluator[0]
-        found[name] = METRICS.build({**config, 'ann_file': None})
-    assert found['score-box'].score_mode == 'bbox'
-    assert found['score-all-joints'].score_mode == 'bbox_keypoint'
-    assert found['score-all-joints'].keypoint_score_thr == 0
 
 
 def decoded_with_flip(codec: dict[str, Any], shift: bool, joint: float, mirrored: float) -> float:
