@@ -2,9 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
+.DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
+ifneq ($(words $(VENV)),1)
+$(error VENV=$(VENV): a path without spaces is needed)
+endif
 # Further options of pip, e.g. PIP_OPTIONS="--index-url URL" for CPU-only wheels of torch.
 PIP_OPTIONS ?=
 PY := $(VENV)/bin/python
@@ -35,9 +39,11 @@ help:
 install: $(STAMP)
 
 $(VENV)/bin/python:
-	@for python in $${PYTHON:-} python3 python3.12 python3.11 python3.10; do
+	@for python in $${PYTHON:-python3 python3.12 python3.11 python3.10}; do
 	    if "$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
-	        echo "creating $(VENV) with $$("$$python" --version)"; exec "$$python" -m venv $(VENV)
+	        echo "creating $(VENV) with $$("$$python" --version)"
+	        if "$$python" -m venv --clear $(VENV) && $@ -m pip --version >/dev/null; then exit 0; fi
+	        rm -f $@ # without pip it would pass for a whole one the next time
 	    fi
 	done
 	echo 'posescope needs Python 3.10, 3.11 or 3.12 with venv; name one with PYTHON=/path/to/python' >&2; exit 1
@@ -86,9 +92,11 @@ format: $(LINT_STAMP)
 	$(VENV)/bin/ruff format .
 
 bench: $(TEST_STAMP)
-	@for benchmark in tools/benchmarks/*.py; do
-	    $(PY) "$$benchmark" --json "work_dirs/benchmarks/$$(basename "$$benchmark" .py).json"
+	@failed=0
+	for benchmark in tools/benchmarks/*.py; do
+	    $(PY) "$$benchmark" --json "work_dirs/benchmarks/$$(basename "$$benchmark" .py).json" || failed=1
 	done
+	exit $$failed
 
 movenet: $(WEIGHTS)
 

@@ -34,30 +34,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('dump', type=Path, help='the .pkl file; read only dumps that you trust')
     parser.add_argument('--num', type=int, default=12, help='people to draw, default %(default)s')
-    parser.add_argument('--metainfo', default='coco', help="MMPose's name of the skeleton, default %(default)s")
+    parser.add_argument(
+        '--metainfo', default='coco', help="the skeleton: MMPose's name, or a file of one's own; default %(default)s"
+    )
     parser.add_argument('--out', type=Path, default=Path('work_dirs/predictions.png'), help='default %(default)s')
     args = parser.parse_args(argv)
     if args.num < 1:
         raise InputError(f'--num {args.num}: at least one person has to be drawn')
     samples = read_dump(args.dump)
 
-    from mmpose.datasets.datasets.utils import parse_pose_metainfo
-
+    from posescope.evaluation.diagnosis.skeleton import skeleton_of_file
     from posescope.report.predictions import draw, people_of_dump, spread
 
-    try:
-        meta = parse_pose_metainfo({'from_file': f'configs/_base_/datasets/{args.metainfo}.py'})
-    except FileNotFoundError:
-        raise InputError(
-            f'--metainfo {args.metainfo}: MMPose has no configs/_base_/datasets/{args.metainfo}.py'
-        ) from None
-    names = [meta['keypoint_id2name'][index] for index in range(meta['num_keypoints'])]
-    people = spread(people_of_dump(samples, meta['sigmas']), args.num)
+    skeleton = skeleton_of_file(args.metainfo)
+    people = spread(people_of_dump(samples, skeleton.sigmas), args.num)
     if not people:
         raise InputError(f'nobody in {args.dump} has labelled joints')
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(args.out) as unfinished:
-        draw(people, meta['skeleton_links'], names).savefig(unfinished, format='png', dpi=130)
+        draw(people, skeleton.metainfo['skeleton_links'], list(skeleton.joints)).savefig(
+            unfinished, format='png', dpi=130
+        )
     print(f'{len(people)} people, best to worst, are drawn in {args.out}')
     return 0
 

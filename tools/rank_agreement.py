@@ -48,9 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     results = read_results(args.study, args.split, args.criterion, args.lower_is_better)
     found = rank_agreement(results, read_reference(args.reference))
-    if args.out is not None:
-        atomic_write(args.out, json.dumps(asdict(found), indent=1).encode())
     print(text(found))
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(args.out, json.dumps(asdict(found), indent=1).encode())
     return 0
 
 
@@ -74,7 +75,7 @@ def read_results(
     split, criterion = split or study['compare_on'], criterion or study['criterion']
     if criterion == study['criterion'] and not study.get('higher_is_better', True):
         lower_is_better = True
-    tested = [(run['name'], run['metrics']) for run in study['runs'] if run['metrics']]
+    tested = [(run['name'], run['metrics']) for run in study['runs'] if run.get('metrics')]
     splits = sorted({name for _, metrics in tested for name in metrics})
     if split not in splits:
         raise InputError(f'{path}: no run was tested on {split!r}; nearest: {nearest(split, splits)}')

@@ -2,6 +2,7 @@
 """Show what a capture store holds, and draw a person from it, without the model."""
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +15,9 @@ from rich.table import Table
 
 import posescope
 from posescope.capture.drawings import draw_attention, draw_features
-from posescope.capture.pictures import CellGrid, Crop, SkeletonStyle, draw_stack_strip
+from posescope.capture.pictures import CellGrid, Crop, SkeletonStyle, draw_stack_strip, mirrored_grid
 from posescope.capture.store import Person, Store
+from posescope.capture.store.reader import MIRRORED
 from posescope.engine.command import command
 from posescope.errors import InputError
 
@@ -160,11 +162,14 @@ def draw(args: argparse.Namespace, store: Store, person: Person) -> dict[str, An
 
 def strip(args: argparse.Namespace, stores: Sequence[Store], people: Sequence[Person]) -> dict[str, Any]:
     """Draw one map from each layer that was named of each store."""
-    crop = crop_of(stores[0], people[0], not args.no_photograph)
-    joint = args.joint[0] if args.joint else None
+    seen = [crop_of(store, person, not args.no_photograph) for store, person in zip(stores, people, strict=True)]
+    crop, joint = seen[0], args.joint[0] if args.joint else None
+    for store, other in zip(stores, seen, strict=True):
+        if other.skeleton.joints != crop.skeleton.joints:
+            raise InputError(f'{store.folder} has other joints than {stores[0].folder}: no strip can show both')
     channel = args.channel if args.channel is not None else crop.skeleton.index(joint) if joint is not None else 0
-    maps, places, names = [], [], []
-    for store, person in zip(stores, people, strict=True):
+    maps, places, names, crops = [], [], [], []
+    for store, person, its, name in zip(stores, people, seen, _apart(stores), strict=True):
         for layer in args.strip:
             values, grid = person[layer], store.grid(layer)
             if values.ndim != 3 or grid is None or not 0 <= channel < len(values):
@@ -172,10 +177,19 @@ def strip(args: argparse.Namespace, stores: Sequence[Store], people: Sequence[Pe
                     f'{store.folder}: {layer} is {tuple(values.shape)}: it has no map of channel {channel}'
                 )
             maps.append(values[channel].astype(np.float32))
-            places.append(CellGrid(tuple(grid['scale']), tuple(grid['offset'])))
-            names.append(store.folder.name if len(stores) > 1 else layer)
+            place = CellGrid(tuple(grid['scale']), tuple(grid['offset']))
+            places.append(mirrored_grid(place, its.input_size[0]) if layer.endswith(MIRRORED) else place)
+            names.append(' '.join([name] * (len(stores) > 1) + [layer] * (len(stores) == 1 or len(args.strip) > 1)))
+            crops.append(its)
     title = f'{", ".join(args.strip)}, channel {channel}'
-    return {'strip': draw_stack_strip(crop, maps, places, names, title, joint=joint)}
+    return {'strip': draw_stack_strip(crops, maps, places, names, title, joint=joint)}
+
+
+def _apart(stores: Sequence[Store]) -> list[str]:
+    """Name stores by what of their paths is not alike, and by their folders."""
+    paths = [store.folder.resolve() for store in stores]
+    alike = Path(os.path.commonpath([path.parent for path in paths]))
+    return [path.relative_to(alike).as_posix() for path in paths]
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import posescope  # noqa: F401  makes MMPose importable
@@ -14,7 +15,7 @@ from posescope.engine.options import parse, train_parser
 from posescope.engine.preflight import check_data
 
 
-@command
+@partial(command, resumable=True)
 def main(argv: Sequence[str] | None = None) -> int:
     """Train as the command line says.
 

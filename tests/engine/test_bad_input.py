@@ -176,6 +176,18 @@ def test_values_of_the_config(trained: dict, line: object, tmp_path: Path, optio
     assert words in line(run_train, trained['config'], '--work-dir', tmp_path, '--no-validate', '--cfg-options', option)
 
 
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [('train_cfg.max_epochs', "'train_cfg.max_epochs' is not KEY=VALUE"), ('train_cfg.max_epochs=[1,2', 'rackets')],
+)
+def test_options_that_are_no_settings(capsys: pytest.CaptureFixture[str], option: str, words: str) -> None:
+    for main, arguments in ((run_train, ['c.py']), (run_test, ['c.py', 'w.pth'])):
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, '--cfg-options', option])
+        assert ended.value.code == 2
+        assert words in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_evaluator_that_is_no_dict(trained: dict, line: object, tmp_path: Path) -> None:
     # A list of dicts on the command line reaches the config as a list of strings.
     option = "val_evaluator=[dict(type='CocoMetric')]"

@@ -9,7 +9,7 @@ from posescope.engine.command import command, describe
 from posescope.errors import InputError
 
 
-def ending(error: BaseException | None) -> int:
+def ending(error: BaseException | None, resumable: bool = False) -> int:
     """Exit status of a tool in which ``error`` is raised."""
 
     def main(argv: Sequence[str] | None = None) -> int:
@@ -17,7 +17,7 @@ def ending(error: BaseException | None) -> int:
             raise error
         return 0
 
-    return command(main)()
+    return command(main, resumable)()
 
 
 def swallowed() -> Exception:
@@ -38,6 +38,8 @@ def test_exit_status(capsys: pytest.CaptureFixture) -> None:
     assert capsys.readouterr().err == 'error: two lines\n'
     for interrupt in (KeyboardInterrupt(), swallowed()):
         assert ending(interrupt) == 130
+        assert capsys.readouterr().err == '\nerror: interrupted\n'
+        assert ending(interrupt, resumable=True) == 130
         assert capsys.readouterr().err == '\nerror: interrupted; --resume goes on from the last checkpoint\n'
     with pytest.raises(SyntaxError):
         ending(SyntaxError('a real one'))

@@ -76,6 +76,7 @@ def test_a_tiny_demo_ends_with_a_comparison_and_pictures(tmp_path: Path, monkeyp
         assert row in text
 
 
+@pytest.mark.long
 def test_a_short_training_ends_with_numbers_and_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     few = ['train_dataloader.dataset.indices=64', 'train_cfg.max_epochs=1']

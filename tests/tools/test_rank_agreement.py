@@ -51,6 +51,18 @@ def test_bad_input(
     assert problem in capsys.readouterr().err
 
 
+def test_writes_into_a_new_folder_and_passes_over_runs_without_tests(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(study.read_text())
+    content['runs'].append({'name': 'failed'})
+    study.write_text(json.dumps(content))
+    (study.parent / 'reference.json').write_text(json.dumps(REFERENCE))
+    out = study.parent / 'new/folder/r.json'
+    assert main([str(study), str(study.parent / 'reference.json'), '--out', str(out)]) == 0
+    assert json.loads(out.read_text())['names'] == ['a', 'b', 'c', 'd']
+
+
 def test_another_file_is_no_study(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study.write_text('{"runs": []}')
     assert main([str(study), str(study.parent / 'reference.json')]) == 2

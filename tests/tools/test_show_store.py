@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from posescope.capture.pictures import Place
 from posescope.capture.store.reader import open_store
 from tests.capture.pictures.drawn_crop import STYLE
 from tests.capture.store.drawn_samples import draw_sample, write_store
@@ -49,11 +50,44 @@ def test_a_strip_of_stores_has_a_panel_each(store: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(tool, 'draw_stack_strip', lambda *args, **options: drawn.append((args, options)) or _Figure())
     options = ['--person', '3', '--strip', 'backbone[0]', '--joint', 'right_wrist', '--out', str(tmp_path / 'maps')]
     assert main([str(store), str(store), *options]) == 0
-    (_, maps, _, names, title), chosen = drawn[0]
+    (crops, maps, _, names, title), chosen = drawn[0]
     assert [values.shape for values in maps] == [(8, 6), (8, 6)]
     np.testing.assert_array_equal(maps[0], maps[1])
     assert names == ['features', 'features']
+    assert len(crops) == 2
     assert (title, chosen['joint']) == ('backbone[0], channel 2', 'right_wrist')
+
+
+def test_every_store_s_map_lies_where_its_own_crop_was(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tools.show_store as tool
+
+    samples = [draw_sample(3, 7, input_center=np.array([90.0, 60.0]), input_scale=np.array([60.0, 80.0]))]
+    write_store(tmp_path / 'later/features', samples, details={'kind': 'features', 'skeleton': SKELETON})
+    drawn = []
+    monkeypatch.setattr(tool, 'draw_stack_strip', lambda *args, **options: drawn.append(args) or _Figure())
+    layers = ['backbone[0]', 'backbone[0]@mirrored']
+    strips = [option for layer in layers for option in ('--strip', layer)]
+    assert (
+        main([str(store), str(tmp_path / 'later/features'), '--person', '3', *strips, '--out', str(tmp_path / 'maps')])
+        == 0
+    )
+    crops, maps, grids, names, _ = drawn[0]
+    folders = ('features', 'later/features')
+    assert names == [f'{folder} {layer}' for folder in folders for layer in layers]
+    people = [open_store(tmp_path / folder).person(3) for folder in folders for _ in layers]
+    for crop, values, grid, person, layer in zip(crops, maps, grids, people, layers * 2, strict=True):
+        row, column = np.unravel_index(values.argmax(), values.shape)
+        expected = person.to_image(layer, np.array([row, column]))[::-1]
+        np.testing.assert_allclose(Place(grid, crop.to_image).to_pixels((row, column)), expected, atol=1e-3)
+
+
+def test_stores_of_other_joints_make_no_strip(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = {**SKELETON, 'joints': ['nose', 'tail', 'paw']}
+    write_store(tmp_path / 'animals', [draw_sample(3, 7)], details={'kind': 'features', 'skeleton': other})
+    assert main([str(store), str(tmp_path / 'animals'), '--person', '3', '--strip', 'backbone[0]']) == 2
+    assert 'animals has other joints than' in capsys.readouterr().err
 
 
 class _Figure:

@@ -16,6 +16,8 @@ from mmengine.registry import Registry
 
 from posescope.errors import NO_ROOM, InputError, nearest
 
+Main = Callable[[Sequence[str] | None], int]
+
 INPUT_ERROR = 2
 INTERRUPTED = 130
 _GRACE = 5.0
@@ -78,11 +80,12 @@ def _unregistered(text: str) -> str:
     )
 
 
-def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[str] | None], int]:
+def command(main: Main, resumable: bool = False) -> Main:
     """Wrap a tool's ``main``: known errors become one line on stderr and an exit status other than 0.
 
     Args:
         main: Takes the command line without the program's name (None: ``sys.argv``), returns the exit status.
+        resumable: Whether the tool has ``--resume``, to go on after Ctrl-C.
     """
 
     @functools.wraps(main)
@@ -93,7 +96,8 @@ def command(main: Callable[[Sequence[str] | None], int]) -> Callable[[Sequence[s
             status = main(argv)
         except (Exception, KeyboardInterrupt) as error:
             if was_interrupted(error):
-                print('\nerror: interrupted; --resume goes on from the last checkpoint', file=sys.stderr)
+                cure = '; --resume goes on from the last checkpoint' if resumable else ''
+                print(f'\nerror: interrupted{cure}', file=sys.stderr)
                 return INTERRUPTED
             line = describe(error)
             if line is None:

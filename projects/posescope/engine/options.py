@@ -3,8 +3,29 @@
 import argparse
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from mmengine.config import DictAction
+
+
+class Settings(DictAction):
+    """``--cfg-options``, which refuses in a line what is no KEY=VALUE; MMEngine's own action raises what it meets."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Read the settings."""
+        for value in values or []:
+            if not value.partition('=')[1]:
+                raise argparse.ArgumentError(self, f'{value!r} is not KEY=VALUE')
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except AssertionError as error:  # brackets that do not close
+            raise argparse.ArgumentError(self, str(error)) from None
 
 
 def _shared_options(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +35,7 @@ def _shared_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=Settings,
         metavar='KEY=VALUE',
         help='change settings of the config, e.g. train_cfg.max_epochs=5 model.backbone.init_cfg=None '
         'key="[a,b]" key="[(a,b),(c,d)]"',

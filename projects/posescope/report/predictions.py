@@ -63,7 +63,7 @@ def people_of_dump(samples: Sequence[Mapping[str, Any]], sigmas: np.ndarray) -> 
                     'another'
                 )
         x, y, width, height = annotation['bbox']
-        similarity = float(oks(keypoints, truth, annotation.get('area', 0.53 * width * height), sigmas))
+        similarity = float(oks(keypoints, truth, annotation.get('area') or 0.53 * width * height, sigmas))
         box = np.array([x, y, x + width, y + height])
         people.append(DrawnPerson(Path(sample['img_path']), box, truth, keypoints, similarity))
     if not people:

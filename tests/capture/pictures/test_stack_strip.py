@@ -1,5 +1,7 @@
 """A strip shows how a map's peak moves, with the same colours all along."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,22 @@ def test_peaks_lie_in_the_image() -> None:
         distance = np.hypot(place[0] - 90, place[1] - 80)
         assert panel.get_title() == f'{name}\npeak {peak:.3g}\n{distance:.1f} px from the joint'
     assert bar.get_ylabel() == 'heatmap'
+
+
+def test_each_map_is_placed_as_its_own_model_saw_the_person() -> None:
+    first = drawn_crop()
+    moved = first.to_image + np.array([[0, 0, 7], [0, 0, 3]])
+    second = replace(first, to_image=moved, keypoints=first.keypoints + 5)
+    maps = np.zeros((2, 24, 16))
+    maps[:, 10, 5] = 1
+    figure = draw_stack_strip([first, second], maps, GRID, ['epoch 1', 'epoch 2'], 'head', joint='left_wrist')
+    place = np.array([1.5 * 20 + 10, 1.5 * 40 - 20])
+    for panel, shift, name in zip(figure.axes[1:3], ((0, 0), (7, 3)), ('epoch 1', 'epoch 2'), strict=True):
+        np.testing.assert_allclose(panel.lines[-1].get_xydata(), [place + shift])
+        distance = np.hypot(*(place + shift - (np.array([90, 80]) + (5 if any(shift) else 0))))
+        assert panel.get_title() == f'{name}\npeak 1\n{distance:.1f} px from the joint'
+    with pytest.raises(InputError, match='1 crops for 2 maps'):
+        draw_stack_strip([first], maps, GRID, ['a', 'b'], 'head')
 
 
 def test_epochs_of_other_sizes() -> None:

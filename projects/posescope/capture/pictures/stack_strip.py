@@ -28,7 +28,7 @@ def peak_of(values: NDArray[np.float64]) -> tuple[int, int] | None:
 
 
 def draw_stack_strip(
-    crop: Crop,
+    crop: Crop | Sequence[Crop],
     maps: Sequence[ArrayLike],
     grids: GridLike | Sequence[GridLike],
     names: Sequence[str],
@@ -40,7 +40,7 @@ def draw_stack_strip(
     """Draw maps in order with the same colours, each with its peak as a cross, and the distance of that from the joint.
 
     Args:
-        crop: The person.
+        crop: The person, or as each map's model saw them: after every epoch joints are predicted elsewhere.
         maps: (h, w) each: of one joint or channel.
         grids: Cells -> pixels of the input, of each map, or one for all.
         names: Of the maps: ``stack 1``, ``epoch 10``.
@@ -52,30 +52,33 @@ def draw_stack_strip(
         InputError: A shape or a number of something is wrong, or there is no such joint.
     """
     places = grid_of_each(grids, len(maps))
-    one_each(len(maps), 'maps', grids=places, names=names)
+    crops = [crop] * len(maps) if isinstance(crop, Crop) else list(crop)
+    one_each(len(maps), 'maps', grids=places, names=names, crops=crops)
+    first = crops[0]
     shown = [checked_array(one, f'map of {name}', ('h', 'w')) for one, name in zip(maps, names, strict=True)]
     scale = ColourScale.of(shown)
     columns = min(1 + len(shown), _MOST_COLUMNS)
-    figure, panels = panel_grid(-(-(1 + len(shown)) // columns), columns, crop.aspect, row_heading=0.6)
-    draw_person(panels.flat[0], crop, joint)
-    for panel, values, grid, name in zip(panels.flat[1:], shown, places, names):  # noqa: B905  the last row may be short
-        draw_background(panel, crop)
-        picture = draw_map(panel, crop, grid, values, scale)
-        draw_joints(panel, crop, faint=True)
+    figure, panels = panel_grid(-(-(1 + len(shown)) // columns), columns, first.aspect, row_heading=0.6)
+    draw_person(panels.flat[0], first, joint)
+    # The last row of panels may be longer.
+    for panel, values, grid, name, seen in zip(panels.flat[1:], shown, places, names, crops):  # noqa: B905
+        draw_background(panel, seen)
+        picture = draw_map(panel, seen, grid, values, scale)
+        draw_joints(panel, seen, faint=True)
         if joint is not None:
-            mark_joint(panel, crop, joint)
+            mark_joint(panel, seen, joint)
         panel.set(xticks=[], yticks=[])
         text, peak = 'no finite value', peak_of(values)
         if peak is not None:
-            x, y = Place(grid, crop.to_image).to_pixels(peak)
+            x, y = Place(grid, seen.to_image).to_pixels(peak)
             for colour, width in (('black', 3), ('#56b4e9', 1.4)):
                 panel.plot(x, y, 'x', color=colour, markersize=7, markeredgewidth=width, zorder=6)
-            text = f'peak {values[peak]:.3g}{_distance(crop, joint, x, y)}'
+            text = f'peak {values[peak]:.3g}{_distance(seen, joint, x, y)}'
         title(panel, f'{wrapped(name, 24)}\n{text}')
     for panel in panels.flat[1 + len(shown) :]:
         panel.axis('off')
     colour_bar(figure, picture, panels, scale, quantity)
-    finish(figure, f'{shortened(layer, 70)}\ncross: peak of the map', crop, joint)
+    finish(figure, f'{shortened(layer, 70)}\ncross: peak of the map', first, joint)
     return figure
 
 
