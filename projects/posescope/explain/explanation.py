@@ -11,7 +11,7 @@ from torch import Tensor
 
 from posescope.capture.stages import stages_of
 from posescope.errors import InputError
-from posescope.explain.attribution.registry import METHODS
+from posescope.explain.attribution.registry import check_valid
 from posescope.explain.attribution.spatial_layer import find_spatial_layer
 from posescope.explain.crops import Crops
 from posescope.explain.memory import in_batches
@@ -92,12 +92,7 @@ class Explainer:
         wanted = default_method(function, layer or usual) if methods is None else methods
         self.methods = named_methods(build_methods(wanted, layer, batch_size, usual))
         for name, method in self.methods.items():
-            if not method.valid_for(function.kind, self.target.name, getattr(method, 'layer', None)):
-                valid = [other for other, kind in METHODS.items() if kind.valid_for(function.kind, self.target.name)]
-                raise InputError(
-                    f"method '{name}' means nothing for target '{self.target.name}' of a {function.kind} head; for it "
-                    f'there are {", ".join(valid)}'
-                )
+            check_valid(name, method, function.kind, self.target.name)
 
     def trial(self) -> 'Explainer':
         """Give one for the first joint, with methods in as few passes as can be: it fails where this one would."""

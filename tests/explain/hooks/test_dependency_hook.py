@@ -207,6 +207,18 @@ def test_a_model_that_finds_no_joint_well_is_an_error(tmp_path: Path, monkeypatc
     assert not list(tmp_path.glob('dependency*'))
 
 
+def test_people_who_do_not_fit_into_memory_are_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    causes: list[Exception] = [MemoryError(), ValueError()]
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise InputError('for a reason') from causes.pop(0)
+
+    monkeypatch.setattr('posescope.explain.dependency.measure_effects', fail)
+    with pytest.raises(InputError, match='for a reason'):
+        DependencyHook()._effects_of(planted(), people(2), (), 1)
+    assert DependencyHook()._effects_of(planted(), people(2), (), 1) == 'for a reason'
+
+
 def test_during_a_training_that_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -89,9 +89,6 @@ def see_people(
     Raises:
         InputError: No layer matches, or one cannot be put to the test.
     """
-    parts: dict[str, list[LayerRows]] = {}
-    outputs: list[Outputs] = []
-    poses: list[Pose] = []
     watch, taps = GeometryWatch(function.model), AttentionTaps(function.model)
     wanted = AttentionTaps(function.model, layers)
     with torch.no_grad(), watch, taps, wanted:
@@ -101,7 +98,7 @@ def see_people(
             wanted.clear()
             output = function(channels_last(inputs[some]))
             pose = function.decode(output)
-            if not outputs:
+            if some.start == 0:
                 taps.drop_silent()
                 if layers == '*':  # nobody named what is silent
                     wanted.drop_silent()
@@ -115,21 +112,12 @@ def see_people(
                 rows[name] = _rows(call, watch, pose.places[:, list(joints)], tokens)
             return output, pose, rows
 
-        for _, (output, pose, rows) in in_batches(run, len(inputs), batch_size, 'reading attention'):
-            outputs.append(output)
-            poses.append(pose)
-            for name, one in rows.items():
-                parts.setdefault(name, []).append(one)
-        taps.clear()
-        wanted.clear()
-    if not parts:
+        batches = [found for _, found in in_batches(run, len(inputs), batch_size, 'reading attention')]
+    if not batches or not wanted.names:
         raise InputError(f'{type(function.model.backbone).__name__} has no attention that could be put to the test')
-    return SeenPeople(
-        Outputs.joined(outputs),
-        Pose.joined(poses),
-        {name: _joined(some_rows) for name, some_rows in parts.items()},
-        taps.names,
-    )
+    outputs, poses, rows = zip(*batches, strict=True)
+    joined = {name: _joined([some_rows[name] for some_rows in rows]) for name in wanted.names}
+    return SeenPeople(Outputs.joined(outputs), Pose.joined(poses), joined, taps.names)
 
 
 def _checked(name: str, calls: list[AttentionCall]) -> AttentionCall:

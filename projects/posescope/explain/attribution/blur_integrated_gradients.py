@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from posescope.errors import InputError, nearest
+from posescope.errors import InputError
 from posescope.explain.attribution.blur import blurred
 from posescope.explain.attribution.completeness import residual
 from posescope.explain.attribution.gradients import joint_gradients
 from posescope.explain.attribution.method import Method, channels_last, chunks
-from posescope.explain.attribution.path_cells import PathCells, integrate
+from posescope.explain.attribution.path_cells import PathCells, check_rule, integrate
 from posescope.explain.pose_function import PoseFunction
 from posescope.explain.targets.bound import BoundTarget
 
@@ -64,10 +64,7 @@ class BlurIntegratedGradients(Method):
                 f'steps={steps}, sigma={sigma}, taps={taps} of method {self.name}: steps and sigma have to be '
                 'positive, taps odd and at least 3'
             )
-        if rule not in RULES:
-            raise InputError(f"rule '{rule}' of method {self.name} does not exist (nearest: {nearest(rule, RULES)})")
-        if not tolerance > 0:
-            raise InputError(f'tolerance={tolerance} of method {self.name} has to be positive')
+        check_rule(self.name, rule, RULES, tolerance)
         self.steps, self.sigma, self.taps, self.rule = steps, sigma, taps, rule
         self.most_steps, self.tolerance = most_steps, tolerance
 

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posescope.errors import InputError, nearest
+from posescope.errors import InputError
 from posescope.explain.attribution.baselines import baseline_of, check_baseline
 from posescope.explain.attribution.completeness import residual
 from posescope.explain.attribution.gradients import Points, summed_gradients
 from posescope.explain.attribution.method import Method, channels_last, chunks
-from posescope.explain.attribution.path_cells import PathCells, integrate
+from posescope.explain.attribution.path_cells import PathCells, check_rule, integrate
 from posescope.explain.pose_function import PoseFunction
 from posescope.explain.targets.bound import BoundTarget
 
@@ -60,10 +60,7 @@ class IntegratedGradients(Method):
         super().__init__(batch_size)
         if steps < 1:
             raise InputError(f'steps={steps} of method {self.name} has to be at least 1')
-        if rule not in RULES:
-            raise InputError(f"rule '{rule}' of method {self.name} does not exist (nearest: {nearest(rule, RULES)})")
-        if not tolerance > 0:
-            raise InputError(f'tolerance={tolerance} of method {self.name} has to be positive')
+        check_rule(self.name, rule, RULES, tolerance)
         self.steps, self.baseline, self.rule = steps, check_baseline(baseline), rule
         self.most_steps, self.tolerance = most_steps, tolerance
 

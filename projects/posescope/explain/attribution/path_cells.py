@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ['PathCells', 'integrate']
+from posescope.errors import InputError, nearest
+
+__all__ = ['PathCells', 'check_rule', 'integrate']
 
 _FIRST, _AT_ONCE = 16, 16
 """Cells of equal length that one begins with, and how many are halved between two looks at the shares."""
@@ -13,6 +15,18 @@ _EVEN = 0.3
 """What a cell's length counts beside the change of the targets in it, so that none is left out that only seems flat."""
 _ROUNDING = 1e-5
 """What scores may be off by, in parts of the largest: a sum that is nearer cannot be told from complete."""
+
+
+def check_rule(method: str, rule: str, rules: Sequence[str], tolerance: float) -> None:
+    """Refuse settings of a method that integrates.
+
+    Raises:
+        InputError: There is no such rule, or the tolerance is not positive.
+    """
+    if rule not in rules:
+        raise InputError(f"rule '{rule}' of method {method} does not exist (nearest: {nearest(rule, rules)})")
+    if not tolerance > 0:
+        raise InputError(f'tolerance={tolerance} of method {method} has to be positive')
 
 
 class PathCells:

@@ -39,6 +39,25 @@ METHODS: dict[str, type[Method]] = {
 """All methods by name."""
 
 
+def check_valid(name: str, method: Method, kind: str, target: str) -> None:
+    """Refuse a method that means nothing for a kind of head and a target.
+
+    Args:
+        name: What the method is called.
+        method: It.
+        kind: Of the head.
+        target: Its name.
+
+    Raises:
+        InputError: With those that do mean something.
+    """
+    if not method.valid_for(kind, target, getattr(method, 'layer', None)):
+        valid = [other for other, made in METHODS.items() if made.valid_for(kind, target)]
+        raise InputError(
+            f"method '{name}' means nothing for target '{target}' of a {kind} head; for it there are {', '.join(valid)}"
+        )
+
+
 def build_method(name: str, **options: Any) -> Method:
     """Make a method.
 

@@ -4,10 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from posescope.errors import InputError
 from posescope.explain.attribution.indices import indices_of
 from posescope.explain.attribution.method import Method
-from posescope.explain.attribution.registry import METHODS
+from posescope.explain.attribution.registry import check_valid
 from posescope.explain.dependency.people import LabelledPeople
 from posescope.explain.explanation import build_methods, default_method, last_stage
 from posescope.explain.memory import in_batches
@@ -35,13 +34,7 @@ def relation_method(function: PoseFunction, method: str | Method | None = None, 
     layer = last_stage(function)
     wanted = default_method(function, layer) if method is None else method
     (made,) = build_methods([wanted], None, batch_size, layer)
-    target = default_target(function.kind).name
-    if not made.valid_for(function.kind, target, getattr(made, 'layer', None)):
-        valid = [name for name, kind in METHODS.items() if kind.valid_for(function.kind, target)]
-        raise InputError(
-            f"method '{made.name}' means nothing for target '{target}' of a {function.kind} head; for it there are "
-            f'{", ".join(valid)}'
-        )
+    check_valid(made.name, made, function.kind, default_target(function.kind).name)
     return made
 
 

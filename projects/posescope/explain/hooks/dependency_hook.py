@@ -177,11 +177,14 @@ class DependencyHook(ExplainingHook):
     ) -> 'Effects | str':
         """Measure some people; of these few, nobody may have a joint to hide and one to read, which is said instead."""
         from posescope.explain.dependency import measure_effects
+        from posescope.explain.memory import ran_out_of_memory
 
         settings = self._settings()
         try:
             return measure_effects(function, people, settings=settings, fills=fills, batch_size=batch_size)
         except InputError as error:
+            if ran_out_of_memory(error):
+                raise  # who does not fit into memory is not left out without a word
             return str(error)
 
     def _settings(self) -> 'DiscSettings':
