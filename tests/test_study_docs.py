@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 
 import pytest
 
@@ -80,5 +80,31 @@ def test_what_is_said_of_changes_is_what_was_measured() -> None:
     assert not any(one['verdict'] == 'better' for one in study['comparisons'])
 
 
-def short(value: float) -> str:
-    return f'{value:.2f}'.removeprefix('0')
+def test_what_is_said_of_architectures_is_what_was_measured() -> None:
+    study = json.loads((ROOT / 'docs/modify/architecture-study.json').read_text())
+    text = ' '.join((ROOT / 'docs/modify.md').read_text().split())
+
+    def of(name: str, metric: str = 'coco/AP') -> list[float]:
+        return [run['metrics']['test'][metric] for run in study['runs'] if run['name'] == name]
+
+    for helped in ('dark', 'score-all-joints'):
+        assert all(one > other for one, other in zip(of(helped), of('msra'), strict=True)), 'in each of the five seeds'
+    assert {one['name'] for one in study['comparisons'] if one['verdict'] == 'better'} == {
+        'dark against msra',
+        'score-all-joints against msra',
+    }
+    lie, alone = short(mean(of('flip')), 3), short(mean(of('no-flip')), 3)
+    assert f'worse than no mirrored picture at all ({lie} against {alone})' in text
+    assert f'{100 * (1 - mean(of("flip")) / mean(of("msra"))):.0f} % of this model' in text
+    assert f'by {short(stdev(of("msra")), 3)} AP for `msra`' in text
+    misses = [100 * mean(of(name, 'diagnosis/share/miss')) for name in ('hourglass', 'hourglass-skip-none')]
+    assert f'misses go from {misses[0]:.0f} to {misses[1]:.0f} % of joints' in text
+    errors = [
+        short(mean(run['calibration']['joints']['ece'] for run in study['runs'] if run['name'] == name), 3)
+        for name in ('expected-ks', 'msra')
+    ]
+    assert f'(ECE of joints {errors[0]} against {errors[1]} on dev)' in text
+
+
+def short(value: float, digits: int = 2) -> str:
+    return f'{value:.{digits}f}'.removeprefix('0')
