@@ -80,10 +80,13 @@ class AveragePrecision:
 
     Args:
         matches: Result of :func:`posescope.evaluation.matching.match`.
+        by_area: Whether medium and large people are evaluated by themselves, too; a third of the time without, and
+            their statistics are not defined.
     """
 
-    def __init__(self, matches: Matches) -> None:
+    def __init__(self, matches: Matches, by_area: bool = True) -> None:
         self._matches = matches
+        self._area_count = len(_AREAS) if by_area else 1
         self._categories = [self._prepare(category) for category in range(matches.category_count)]
 
     def _prepare(self, category: int) -> tuple[NDArray[np.int64], list[tuple[NDArray[np.bool_], list[_Curve]]]]:
@@ -94,7 +97,7 @@ class AveragePrecision:
         # (A, T, D): what is looked at together lies together.
         found, ignored = (
             np.ascontiguousarray(flags.take(ranked, axis=0).transpose(1, 2, 0))
-            for flags in (matches.person >= 0, matches.ignored)
+            for flags in (matches.person[:, : self._area_count] >= 0, matches.ignored[:, : self._area_count])
         )
         areas = []
         for found_in, ignored_in in zip(found, ignored, strict=True):

@@ -96,6 +96,7 @@ def resample(
     seed: int = 0,
     units: ArrayLike | None = None,
     progress: Progress | None = None,
+    by_area: bool = True,
 ) -> Resamples:
     """Evaluate models on the same images, drawn with replacement.
 
@@ -108,9 +109,10 @@ def resample(
         seed: Of the drawing.
         units: (I,) labels; images with the same label are drawn together. None draws single images.
         progress: Wraps the loop over resamples.
+        by_area: Whether medium and large people are evaluated by themselves, too; NaN and a third of the time without.
     """
     unit, count = unit_index(models[0], units)
-    measures = [AveragePrecision(matches) for matches in models]
+    measures = [AveragePrecision(matches, by_area) for matches in models]
     generator = np.random.default_rng(seed)
     drawn = np.empty((resamples, len(models), len(STATISTICS)))
     for r in (progress or iter)(range(resamples)):

@@ -92,7 +92,7 @@ def rank_by(
     """
     ranked = [replace(detections, scores=np.asarray(values, np.float64)) for values in scores.values()]
     matches = [match(people, one, sigmas) for one in ranked]
-    drawn = resample(matches, resamples, seed, progress=progress)
+    drawn = resample(matches, resamples, seed, progress=progress, by_area=False)  # AP alone is compared
     ap, values = drawn.drawn[..., 0], drawn.values[:, 0]
     units = int(drawn.units[0])
     reason = refusals(ap[:, :1], values[:1], drawn.units[:1])[0]
