@@ -19,7 +19,7 @@ def maps(*values: tuple[int, int, float]) -> np.ndarray:
     return found
 
 
-def test_maps_are_drawn_in_parts_of_their_largest_value_and_peaks_marked() -> None:
+def test_maps_are_drawn_in_parts_and_peaks_marked() -> None:
     figure = draw_joint_maps(drawn_crop(), maps((20, 40, 8.0), (30, 50, 0.5)), ['nose', 'left_wrist'], 'what it shows')
     person, nose, wrist, bar = figure.axes
     assert len(person.images) == 1
@@ -34,7 +34,19 @@ def test_maps_are_drawn_in_parts_of_their_largest_value_and_peaks_marked() -> No
         np.testing.assert_allclose((left, right), (1.5 * -0.5 + 10 - 9, 1.5 * (WIDTH - 0.5) + 10 - 9))
         np.testing.assert_allclose((top, bottom), (1.5 * -0.5 - 20, 1.5 * (HEIGHT - 0.5) - 20))
         assert panel.get_title() == name
-    assert bar.get_ylabel() == "parts of each joint's largest value"
+    assert bar.get_ylabel() == "parts of each joint's 99.5th percentile"
+
+
+def test_a_few_large_pixels_leave_the_others_visible() -> None:
+    values = np.full((1, HEIGHT, WIDTH), 0.2)
+    values[0, 40, 20:25] = [5.0, 9.0, 5.0, -7.0, 5.0]
+    figure = draw_joint_maps(drawn_crop(), values, ['nose'], 'fine')
+    panel = figure.axes[1]
+    drawn = panel.images[-1].get_array()
+    assert (drawn.min(), drawn.max()) == (-1, 1)
+    assert np.median(drawn) == 1
+    (peak,) = {tuple(line.get_xydata()[0]) for line in panel.lines if line.get_gid() == 'peak'}
+    assert peak == (1.5 * 21 + 10 - 9, 1.5 * 40 - 20)  # where the largest is, beyond full colour
 
 
 def test_signs_diverge_from_zero() -> None:

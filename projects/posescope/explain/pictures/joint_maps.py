@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from posescope.capture.pictures import CellGrid, Crop
 from posescope.capture.pictures.canvas import draw_background, draw_joints, draw_map, mark_joint
@@ -20,6 +20,8 @@ MOST_JOINTS = 23
 """Of a figure."""
 _MOST_COLUMNS = 6
 _PIXELS = CellGrid((1.0, 1.0), (0.0, 0.0))
+_FULL = 0.995
+"""Share of a map's pixels below full colour: a few pixels of a map that is fine must not leave all others pale."""
 
 
 def draw_joint_maps(
@@ -31,9 +33,10 @@ def draw_joint_maps(
     notes: Sequence[str] = (),
     opacity: float = 0.65,
 ) -> Figure:
-    """Draw a map for each joint over the pale photograph, in parts of its own largest absolute value.
+    """Draw a map for each joint over the pale photograph, in parts of the 99.5th percentile of its absolute values.
 
-    Where a map has values of both signs, colours diverge from zero. A ring marks the joint, a cross the largest value.
+    What lies beyond has full colour; a map with fewer values than that is drawn in parts of its largest. Where a map
+    has values of both signs, colours diverge from zero. A ring marks the joint, a cross the largest value.
 
     Args:
         crop: The person, with the photograph or without.
@@ -51,8 +54,8 @@ def draw_joint_maps(
         raise InputError(f'{len(joints)} joints are more than the {MOST_JOINTS} of a figure')
     width, height = crop.input_size
     values = checked_array(maps, 'maps', (len(joints), height, width))
-    largest = np.abs(np.nan_to_num(values)).max((1, 2), keepdims=True)
-    values = values / np.where(largest > 0, largest, 1)
+    peaks = [int(one.argmax()) if one.max() > 0 else None for one in np.nan_to_num(values)]
+    values = _in_parts(values)
     signed = ColourScale.of([values]).signed
     scale = ColourScale(-1.0 if signed else 0.0, 1.0, signed)
     shown, first = cut_out(crop)
@@ -67,8 +70,9 @@ def draw_joint_maps(
         draw_joints(panel, shown, faint=True)
         mark_joint(panel, shown, joint)
         panel.set(xticks=[], yticks=[])
-        if values[number].max() > 0:
-            row, column = np.unravel_index(values[number].argmax(), values[number].shape)
+        peak = peaks[number]
+        if peak is not None:
+            row, column = divmod(peak, width)
             x, y = shown.pixels([column, row])
             for colour, weight in (('black', 3), ('#56b4e9', 1.4)):
                 panel.plot(x, y, 'x', color=colour, markersize=6, markeredgewidth=weight, zorder=6, gid='peak')
@@ -76,6 +80,14 @@ def draw_joint_maps(
         title(panel, f'{name}\n{notes[number]}' if notes else name)
     for panel in panels.flat[1 + len(joints) :]:
         panel.axis('off')
-    colour_bar(figure, picture, panels, scale, "parts of each joint's largest value")
+    colour_bar(figure, picture, panels, scale, "parts of each joint's 99.5th percentile")
     finish(figure, f'{text}\nring: the joint; cross: the largest value')
     return figure
+
+
+def _in_parts(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Divide each map (J, H, W) by the value of full colour, and cut off beyond."""
+    sizes = np.abs(np.nan_to_num(values)).reshape(len(values), -1)
+    full = np.quantile(sizes, _FULL, axis=1)
+    full = np.where(full > 0, full, sizes.max(1))
+    return np.clip(values / np.where(full > 0, full, 1)[:, None, None], -1, 1)
