@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -27,6 +28,14 @@ def test_tables_are_those_of_the_study(path: Path) -> None:
     assert not missing
     assert all(run['status'] == 'finished' for run in study['runs'])
     assert str(ROOT) not in path.read_text() + path.with_name(path.name.replace('study', 'timing')).read_text()
+
+
+def test_tables_stand_by_themselves() -> None:
+    """Without an empty line before it, Markdown takes a table for a part of the paragraph."""
+    for path in [ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')]:
+        lines = path.read_text().splitlines()
+        stuck = [line for before, line in pairwise(lines) if line.startswith('|') and before and before[0] != '|']
+        assert not stuck, path
 
 
 def test_the_rank_correlation_is_what_the_tool_prints(capsys: pytest.CaptureFixture) -> None:

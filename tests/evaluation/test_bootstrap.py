@@ -41,6 +41,7 @@ def test_without_areas_the_rest_is_the_same() -> None:
     matches = simulate(np.random.default_rng(0), 60, (1.0,))[0]
     whole, short = resample([matches], 5), resample([matches], 5, by_area=False)
     of_area = np.array([name.endswith(')') for name in STATISTICS])
+    assert np.isfinite(short.drawn[..., ~of_area]).all()
     np.testing.assert_array_equal(short.drawn[..., ~of_area], whole.drawn[..., ~of_area])
     np.testing.assert_array_equal(short.values[..., ~of_area], whole.values[..., ~of_area])
     assert np.isnan(short.drawn[..., of_area]).all()

@@ -54,9 +54,8 @@ def draw_joint_maps(
         raise InputError(f'{len(joints)} joints are more than the {MOST_JOINTS} of a figure')
     width, height = crop.input_size
     values = checked_array(maps, 'maps', (len(joints), height, width))
-    peaks = [int(one.argmax()) if one.max() > 0 else None for one in np.nan_to_num(values)]
-    values = _in_parts(values)
-    signed = ColourScale.of([values]).signed
+    parts = _in_parts(values)
+    signed = ColourScale.of([parts]).signed
     scale = ColourScale(-1.0 if signed else 0.0, 1.0, signed)
     shown, first = cut_out(crop)
     columns = min(1 + len(joints), _MOST_COLUMNS)
@@ -66,13 +65,12 @@ def draw_joint_maps(
     label_in_photograph(panels.flat[0], first)
     for number, (panel, joint) in enumerate(zip(panels.flat[1:], joints, strict=False)):
         draw_background(panel, shown, grey=True)
-        picture = draw_map(panel, shown, _PIXELS, values[number], scale, opacity=opacity)
+        picture = draw_map(panel, shown, _PIXELS, parts[number], scale, opacity=opacity)
         draw_joints(panel, shown, faint=True)
         mark_joint(panel, shown, joint)
         panel.set(xticks=[], yticks=[])
-        peak = peaks[number]
-        if peak is not None:
-            row, column = divmod(peak, width)
+        if values[number].max() > 0:
+            row, column = np.unravel_index(values[number].argmax(), values[number].shape)
             x, y = shown.pixels([column, row])
             for colour, weight in (('black', 3), ('#56b4e9', 1.4)):
                 panel.plot(x, y, 'x', color=colour, markersize=6, markeredgewidth=weight, zorder=6, gid='peak')
