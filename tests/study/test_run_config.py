@@ -39,6 +39,21 @@ def test_digests_follow_everything_that_matters(small: SmallStudy) -> None:
     assert len(digests | {first[0].digest}) == 4
 
 
+def test_options_know_the_seed(small: SmallStudy) -> None:
+    options = {'model.permute': '{seed}', 'model.path': 'weights/{seed}.pth', 'model.deep': [{'inner': '{seed}'}]}
+    found = resolved(small, {'config': small.config('a', 1.0), 'seeds': [0, 3], 'options': options})
+    for seed in (0, 3):
+        model = found[seed].content['model']
+        assert (model['permute'], model['path'], model['deep']) == (seed, f'weights/{seed}.pth', [{'inner': seed}])
+        assert '{seed}' not in found[seed].text
+
+
+def test_what_was_found_on_test_is_not_read_by_a_path_with_the_seed(small: SmallStudy) -> None:
+    options = {'model.path': 'elsewhere/runs/default/seed{seed}/test/diagnosis.json'}
+    with pytest.raises(InputError, match='what was found on test cannot be learnt from'):
+        resolved(small, {'config': small.config('a', 1.0), 'seeds': [0, 1], 'options': options})
+
+
 def test_classes_become_names(small: SmallStudy) -> None:
     path = small.config('a', 1.0)
     found = resolved(small, {'config': path, 'options': {'model.kind': SmallStudy}})[0]

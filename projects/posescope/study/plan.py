@@ -38,8 +38,9 @@ class RunPlan:
     Attributes:
         name: Unique within the study; also the name of its folder.
         config: Path of an MMPose config.
-        options: Changes of the config, as ``--cfg-options`` takes them. ``{start}`` in a text stands for the folder of
-            the trial that it starts from, which holds ``dev/diagnosis.json`` and the like.
+        options: Changes of the config, as ``--cfg-options`` takes them. ``{seed}`` in a text stands for the trial's
+            seed, as a number where it is the whole text, and ``{start}`` for the folder of the trial that it starts
+            from, which holds ``dev/diagnosis.json`` and the like.
         seeds: One training each. Without training: those of ``start``, one test each.
         start: Checkpoint (file or URL) that it starts from, or the name of another run; None for the config's own.
         train: False: ``start`` is tested as it is.

@@ -17,7 +17,10 @@ from posescope.errors import InputError, nearest
 from posescope.study.plan import RunPlan, StudyPlan
 from posescope.study.tested_data import START, refuse_reading_tests
 
-__all__ = ['TrialConfig', 'first_difference', 'resolve']
+__all__ = ['SEED', 'TrialConfig', 'first_difference', 'resolve']
+
+SEED = '{seed}'
+"""What stands in options for the seed of a trial."""
 
 _OF_RUNNER = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'work_dir', 'cfg'} | {'interpret'}
 """What a config may be given although it does not have it yet."""
@@ -43,7 +46,7 @@ class TrialConfig:
         Args:
             start: Folder of the trial that it starts from, for which ``{start}`` stands; None if there is none.
         """
-        return self.text if start is None else _text(_filled(self.content, str(start)))
+        return self.text if start is None else _text(_filled(self.content, START, str(start)))
 
 
 def resolve(plan: StudyPlan, run: RunPlan) -> dict[int, TrialConfig]:
@@ -70,11 +73,13 @@ def resolve(plan: StudyPlan, run: RunPlan) -> dict[int, TrialConfig]:
     content = _plain(cfg.to_dict())
     content.pop('work_dir', None)  # where something is written changes nothing
     _check_plain(content, run)
-    refuse_reading_tests(plan, content, run)
-    return {seed: _with_seed(content, run, seed) for seed in run.seeds}
+    configs = {seed: _filled(content, SEED, seed) for seed in run.seeds}
+    for one in configs.values() if SEED in repr(content) else [content]:
+        refuse_reading_tests(plan, one, run)
+    return {seed: _with_seed(one, seed) for seed, one in configs.items()}
 
 
-def _with_seed(content: dict[str, Any], run: RunPlan, seed: int) -> TrialConfig:
+def _with_seed(content: dict[str, Any], seed: int) -> TrialConfig:
     content = {**content, 'randomness': {**(content.get('randomness') or {}), 'seed': seed}}
     text = _text(content)
     return TrialConfig(content, text, hashlib.sha256(text.encode()).hexdigest())
@@ -84,13 +89,15 @@ def _text(content: Mapping[str, Any]) -> str:
     return ''.join(f'{key} = {pprint.pformat(value, width=120)}\n' for key, value in sorted(content.items()))
 
 
-def _filled(value: Any, start: str) -> Any:
-    """The same with a folder wherever a text says ``{start}``."""
+def _filled(value: Any, word: str, known: str | int) -> Any:
+    """The same with what is known now wherever a text says a word; a text that is the word alone becomes it."""
     if isinstance(value, Mapping):
-        return {key: _filled(one, start) for key, one in value.items()}
+        return {key: _filled(one, word, known) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_filled(one, start) for one in value)
-    return value.replace(START, start) if isinstance(value, str) else value
+        return type(value)(_filled(one, word, known) for one in value)
+    if value == word:
+        return known
+    return value.replace(word, str(known)) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:

@@ -57,6 +57,38 @@ def test_what_keeps_its_shape_becomes_nothing():
     torch.testing.assert_close(found, whole.out_convs[0](stem), rtol=0, atol=0)
 
 
+def shortcuts(stages: list[str], backbone: dict, **more) -> set[str]:
+    """Names of residual blocks in whose place a shortcut stands."""
+    whole = MODELS.build(backbone)
+    model = MODELS.build({'type': 'BypassedBackbone', 'backbone': backbone, 'stages': stages, **more})
+    blocks = {name for name, part in whole.named_modules() if isinstance(part, BasicBlock | Bottleneck)}
+    return {name for name in blocks if not isinstance(model.get_submodule(name), BasicBlock | Bottleneck)}
+
+
+def test_a_placebo_is_another_block_with_such_a_shortcut():
+    deep = {'type': 'SlimResNet', 'widths': (4, 6, 6, 6), 'blocks': (2, 2, 2, 2)}
+    found = [shortcuts(['layer3.1', 'layer4.0'], deep, placebo=seed) for seed in range(8)]
+    plain, projecting = {'layer1.0', 'layer1.1', 'layer2.1', 'layer4.1'}, {'layer2.0', 'layer3.0'}
+    assert shortcuts(['layer3.1', 'layer4.0'], deep) == {'layer3.1', 'layer4.0'}
+    for names in found:
+        assert len(names & plain) == len(names & projecting) == 1
+        assert len(names) == 2
+    assert len(set(map(frozenset, found))) > 2
+    assert shortcuts(['layer3.1', 'layer4.0'], deep, placebo=5) == found[5]
+
+
+@pytest.mark.parametrize(
+    ('stages', 'message'),
+    [
+        (['layer3'], 'placebo=0: layer3 is no residual block; name blocks, as layer4.1'),
+        (['layer2.1', 'layer3.1'], r'placebo=0: no other block has a shortcut like that of layer3\.1'),
+    ],
+)
+def test_placebos_that_there_are_not(stages, message):
+    with pytest.raises(InputError, match=message):
+        shortcuts(stages, SLIM, placebo=0)
+
+
 def test_what_changes_its_shape_becomes_a_projection():
     model = MODELS.build(
         {'type': 'BypassedBackbone', 'backbone': HOURGLASS, 'stages': ['stem'], 'input_size': (48, 64)}

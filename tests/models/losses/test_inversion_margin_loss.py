@@ -88,3 +88,36 @@ def test_a_person_of_no_size_costs_nothing_that_is_no_number() -> None:
 def test_flip_indices_of_another_skeleton_are_refused() -> None:
     with pytest.raises(InputError, match='has flip_indices of 17 joints, and there are 3'):
         value(certain((0, 0), (1, 2), (4, 6)), flip_indices=None)
+
+
+def test_a_placebo_keeps_a_joint_away_from_another_pairs_place() -> None:
+    pairs = [0, 2, 1, 4, 3, 6, 5]
+    for seed in range(5):
+        dealt = loss(flip_indices=pairs, permute=seed).flip_indices
+        assert sorted(dealt) == sorted(pairs)
+        assert dealt[0] == 0  # without a counterpart
+        for left in (1, 3, 5):
+            other = dealt[left] - 1
+            assert other in {1, 3, 5} - {left}
+            assert dealt[left + 1] == other
+    found = {tuple(loss(flip_indices=pairs, permute=seed).flip_indices) for seed in range(12)}
+    assert len(found) > 1  # dealt by the seed
+    assert loss(flip_indices=None, permute=3).flip_indices == loss(flip_indices=None, permute=3).flip_indices
+
+
+def test_a_placebo_costs_what_it_costs_to_be_at_the_dealt_place() -> None:
+    """With two pairs there is one other: the left joint of each is kept away from the right one of the other."""
+    places = torch.tensor([[[3.0, 1.0], [1.0, 2.0], [4.0, 6.0], [0.0, 5.0]]])
+    swapped = loss(flip_indices=[1, 0, 3, 2], permute=0)
+    assert swapped.flip_indices == [3, 2, 1, 0]
+    inputs = places, torch.full((1, 4), 2.0), torch.ones(1, 4)
+    mirrored = certain((1, 2), (3, 1), (4, 6), (0, 5))  # inverted, but where the placebo does not look
+    elsewhere = certain((0, 5), (1, 2), (4, 6), (0, 5))
+    overlap = math.exp(-(3**2 + 4**2) / (2 * 2.0**2))
+    assert swapped(elsewhere, *inputs).item() == pytest.approx(1.4 * (1 - overlap) / 4, rel=1e-5)
+    assert swapped(mirrored, *inputs) < loss(flip_indices=[1, 0, 3, 2])(mirrored, *inputs)
+
+
+def test_one_pair_has_no_placebo() -> None:
+    with pytest.raises(InputError, match='permute=0: with 1 pair of joints there is no other'):
+        loss(permute=0)

@@ -93,3 +93,15 @@ def test_targets_of_heatmap_heads(batch):
 def test_unknown_readings_are_refused():
     with pytest.raises(InputError, match=r"reading='maps': choose 'place' or 'map' .nearest: map."):
         build(reading='maps')
+
+
+@pytest.mark.parametrize('reading', ['place', 'map'])
+def test_a_placebo_divides_by_the_joints_of_the_person_before(reading, batch):
+    """The first two people have 3 and 4 joints; the third has none and is passed over."""
+    logits, places, scales, weights = batch
+    alone = [build(reading=reading)(*(each[i : i + 1] for each in batch)).item() for i in (0, 1)]
+    found = build(reading=reading, permute=True, loss_weight=2.0)(*batch).item()
+    assert found == pytest.approx(alone[0] * 3 / 4 + alone[1] * 4 / 3, rel=1e-5)
+    everything = torch.ones_like(weights)  # nothing to deal
+    same = (build(reading=reading, permute=permute)(logits, places, scales, everything) for permute in (True, False))
+    assert len({one.item() for one in same}) == 1

@@ -1,8 +1,9 @@
 """A backbone without some of its stages or blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from mmengine.model import Sequential
 from mmpose.models.backbones.resnet import BasicBlock, Bottleneck
 from mmpose.registry import MODELS
@@ -23,6 +24,7 @@ def bypassed_backbone(
     stages: Sequence[str],
     input_size: tuple[int, int] = (96, 128),
     norm_cfg: dict[str, Any] = BATCH_NORM,
+    placebo: int | None = None,
 ) -> nn.Module:
     """Build a backbone and let maps pass some of its parts by.
 
@@ -41,15 +43,20 @@ def bypassed_backbone(
             ``hourglasses.0.low2``.
         input_size: Width and height of the pictures on which shapes are found, pixels.
         norm_cfg: Normalisation of new convolutions.
+        placebo: A seed with which as many other residual blocks are drawn, whose shortcuts are of the same kind
+            (nothing, or with weights of their own); None for those that are named.
 
     Returns:
         The backbone.
 
     Raises:
-        InputError: It has no such part, or one does not map a tensor to a tensor that is smaller by whole numbers.
+        InputError: It has no such part, or one does not map a tensor to a tensor that is smaller by whole numbers; or a
+            placebo is asked for of what is no residual block, or of more blocks than there are others.
     """
     built: nn.Module = MODELS.build(backbone)
     parts = {name: part_of(built, name, 'BypassedBackbone stages') for name in stages}
+    if placebo is not None:
+        parts = _others(built, parts, placebo)
     plain = [name for name, part in parts.items() if not _is_residual(part)]
     shapes = passing_shapes(built, plain, input_size) if plain else {}
     for name, part in parts.items():
@@ -57,6 +64,28 @@ def bypassed_backbone(
         parent, _, last = name.rpartition('.')
         setattr(built.get_submodule(parent), last, shortcut)
     return built
+
+
+def _others(built: nn.Module, parts: Mapping[str, nn.Module], seed: int) -> dict[str, nn.Module]:
+    """Draw another residual block for each, with a shortcut of the same kind."""
+    blocks: dict[str, Any] = {
+        name: block for name, block in built.named_modules() if isinstance(block, BasicBlock | Bottleneck)
+    }
+    generator, drawn = np.random.default_rng(seed), dict[str, nn.Module]()
+    for name in parts:
+        if name not in blocks:
+            raise InputError(f'BypassedBackbone placebo={seed}: {name} is no residual block; name blocks, as layer4.1')
+        projects = blocks[name].downsample is not None
+        pool = [
+            other
+            for other, block in blocks.items()
+            if other not in parts and other not in drawn and (block.downsample is not None) == projects
+        ]
+        if not pool:
+            raise InputError(f'BypassedBackbone placebo={seed}: no other block has a shortcut like that of {name}')
+        other = pool[int(generator.integers(len(pool)))]
+        drawn[other] = blocks[other]
+    return drawn
 
 
 def _is_residual(part: nn.Module) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
@@ -43,6 +44,11 @@ class InversionMarginLoss(nn.Module):
         person_size: Root of a typical person's area in cells of the map, where labels are target maps.
         sigmas: Spread of each joint as in OKS, likewise; None for those of COCO's 17 joints.
         loss_weight: Factor of the loss.
+        permute: A seed with which pairs deal their mirror joints anew, as a placebo: a left wrist's mass is kept away
+            from the right knee, say, and never from the right wrist. None to leave them.
+
+    Raises:
+        InputError: There are too few pairs to deal them anew.
     """
 
     def __init__(
@@ -53,11 +59,13 @@ class InversionMarginLoss(nn.Module):
         person_size: float | None = None,
         sigmas: Sequence[float] | None = None,
         loss_weight: float = 1.0,
+        permute: int | None = None,
     ) -> None:
         super().__init__()
         self.margin = margin
         self.beta = beta
-        self.flip_indices = list(COCO_FLIP_INDICES if flip_indices is None else flip_indices)
+        indices = list(COCO_FLIP_INDICES if flip_indices is None else flip_indices)
+        self.flip_indices = indices if permute is None else _dealt(indices, permute)
         self.scales = typical_scales(person_size, sigmas)
         self.loss_weight = loss_weight
 
@@ -88,3 +96,18 @@ class InversionMarginLoss(nn.Module):
         counted = weights * weights[:, self.flip_indices] * paired
         cost = (self.margin * apart - lead).clamp(min=0)
         return self.loss_weight * (cost * counted).sum() / counted.sum().clamp(min=1)
+
+
+def _dealt(flip_indices: list[int], seed: int) -> list[int]:
+    """Give every joint of a pair the counterpart of another pair; both joints of a pair get those of the same one."""
+    pairs = [(joint, mirror) for joint, mirror in enumerate(flip_indices) if joint < mirror]
+    if len(pairs) < 2:
+        raise InputError(f'InversionMarginLoss permute={seed}: with {len(pairs)} pair of joints there is no other')
+    generator, places = np.random.default_rng(seed), np.arange(len(pairs))
+    order = places
+    while (order == places).any():
+        order = generator.permutation(places)
+    dealt = list(flip_indices)
+    for (left, right), other in zip(pairs, order, strict=True):
+        dealt[left], dealt[right] = pairs[other][1], pairs[other][0]
+    return dealt

@@ -36,6 +36,8 @@ class OKSHeatmapLoss(nn.Module):
         person_size: Root of a typical person's area in cells of the map, where labels are target maps.
         sigmas: Spread of each joint as in OKS, likewise; None for those of COCO's 17 joints.
         loss_weight: Factor of the loss.
+        permute: Whether people's numbers of joints are dealt to others, as a placebo: what a person loses is divided by
+            how many joints the one before it in the batch has, so that joints weigh unevenly, and people do too.
 
     Raises:
         InputError: ``reading`` is unknown.
@@ -49,6 +51,7 @@ class OKSHeatmapLoss(nn.Module):
         person_size: float | None = None,
         sigmas: Sequence[float] | None = None,
         loss_weight: float = 1.0,
+        permute: bool = False,
     ) -> None:
         super().__init__()
         if reading not in READINGS:
@@ -61,6 +64,7 @@ class OKSHeatmapLoss(nn.Module):
         self.widen = widen
         self.scales = typical_scales(person_size, sigmas)
         self.loss_weight = loss_weight
+        self.permute = permute
 
     def forward(self, maps: Tensor, *labels: Tensor) -> Tensor:
         """Average over the people who have a joint that counts.
@@ -70,7 +74,7 @@ class OKSHeatmapLoss(nn.Module):
             labels: Places (B, K, 2), scales (B, K) and weights (B, K); or target maps (B, K, H, W) and weights.
 
         Returns:
-            A number from 0 to ``loss_weight``; 0 if nobody has one.
+            A number from 0 to ``loss_weight``, with ``permute`` also above; 0 if nobody has one.
         """
         places, scales, weights = read_labels(labels, self.scales, self)
         p, height, width = probabilities(maps, self.beta), int(maps.shape[2]), int(maps.shape[3])
@@ -81,9 +85,11 @@ class OKSHeatmapLoss(nn.Module):
             squared = ((_mean_cells(p.unflatten(-1, (height, width))) - places) ** 2).sum(-1)
             similarity = torch.exp(-squared / (2 * wide**2))
         joints = weights.sum(1)
-        oks = (similarity * weights).sum(1) / joints.clamp(min=1e-6)
-        counted = (joints > 0).to(oks)
-        return self.loss_weight * ((1 - oks) * counted).sum() / counted.sum().clamp(min=1)
+        counted = joints > 0
+        if self.permute:
+            joints = joints.masked_scatter(counted, joints[counted].roll(1))
+        lost = ((1 - similarity) * weights).sum(1) / joints.clamp(min=1e-6)
+        return self.loss_weight * (lost * counted).sum() / counted.sum().clamp(min=1)
 
 
 def _mean_cells(maps: Tensor) -> Tensor:
