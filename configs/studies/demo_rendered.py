@@ -6,15 +6,15 @@
 _base_ = '../_base_/rendered_splits.py'
 
 _changes = 'configs/modification'
-_epochs = 4
+_epochs = 3
 _short = {
     'train_cfg.max_epochs': _epochs,
     'param_scheduler.1.begin': 1,
     'param_scheduler.1.end': _epochs,
     'default_hooks.checkpoint.interval': _epochs,
 }
-# A sixth of the people, four times.
-_further = {'train_dataloader.dataset.indices': 512, 'param_scheduler.0.end': 16}
+# A twelfth of the people, four times.
+_further = {'train_dataloader.dataset.indices': 256, 'param_scheduler.0.end': 8}
 
 study = dict(
     name='demo_rendered',

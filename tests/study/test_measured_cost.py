@@ -38,6 +38,10 @@ def test_a_measurement_is_of_model_and_input_size(config: Path) -> None:
     digest = digest_of_model(content)
     assert digest_of_model({**content, 'train_cfg': {}}) == digest
     assert digest_of_model({**content, 'model': {**content['model'], 'backbone': {}}}) != digest
+    head = {**content['model']['head'], 'loss': {'type': 'L1Loss'}, 'loss_vis': None, 'oks_loss': {'beta': 2}}
+    assert digest_of_model({**content, 'model': {**content['model'], 'head': head}}) == digest
+    assert digest_of_model({**content, 'model': {**content['model'], 'head': head}}, losses=True) != digest
+    assert digest_of_model({**content, 'model': {**content['model'], 'head': {**head, 'lossless': 1}}}) != digest
     assert digest_of_model({'model': content['model']}) is None
 
 

@@ -37,14 +37,27 @@ _PATIENCE = 20.0
 """Seconds after which no further batch is timed, unless it is only the second."""
 
 
-def digest_of_model(content: Mapping[str, Any]) -> str | None:
-    """Name what costs depend on: the model and the size of its input; None if the config does not say the size."""
+def digest_of_model(content: Mapping[str, Any], losses: bool = False) -> str | None:
+    """Name what costs depend on: the model and the size of its input; None if the config does not say the size.
+
+    Args:
+        content: Of the config.
+        losses: Whether losses count, which take time in training alone.
+    """
     try:
         size = input_size_of(Config(dict(content)), 'model')
     except InputError:
         return None
-    text = pprint.pformat((content.get('model'), size))
+    model = content.get('model')
+    text = pprint.pformat((model if losses else _without_losses(model), size))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_losses(value: Any) -> Any:
+    """The same without what MMPose's configs call ``loss``, ``loss_…`` or ``…_loss``, which no prediction computes."""
+    if isinstance(value, Mapping):
+        return {key: _without_losses(one) for key, one in value.items() if 'loss' not in str(key).split('_')}
+    return [_without_losses(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def measure(cfg: Config, name: str, threads: int, repeats: int = 20) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def piloted_seconds(
     for trial in missing:
         content = trial.config.content if trial.config is not None else {}
         batch = (content.get('train_dataloader') or {}).get('batch_size', 1)
-        key = digest_of_model(content), batch
+        key = digest_of_model(content, losses=True), batch
         if key not in of_model:
             # What has no model is not timed, nor what has no size, which is no top-down model.
             tried = key[0] is not None and 'type' in (content.get('model') or {})
