@@ -90,7 +90,9 @@ def make_parser() -> argparse.ArgumentParser:
         help='what is attributed, of those above; default: the one that fits the head',
     )
     parser.add_argument(
-        '--layer', metavar='NAME', help='where class activation maps are read; default: the last stage of the backbone'
+        '--layer',
+        metavar='NAME',
+        help='where class activation maps are read; default: the last stage of the backbone with 6 × 6 cells or more',
     )
     parser.add_argument('--batch-size', type=int, default=16, metavar='N', help='crops at once, default %(default)s')
     parser.add_argument('--device', help='default: the first accelerator, or the CPU without one')

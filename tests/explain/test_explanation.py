@@ -10,7 +10,7 @@ from mmengine.registry import DefaultScope
 from posescope.errors import InputError
 from posescope.explain.attribution import build_method
 from posescope.explain.crops import Crops
-from posescope.explain.explanation import Explainer
+from posescope.explain.explanation import Explainer, usual_stage
 from posescope.explain.explanation_content import about_content, note_of, person_content, sentences
 from posescope.explain.explanation_figures import person_figures
 from posescope.explain.person_mask import PersonMask
@@ -61,8 +61,8 @@ def test_the_same_numbers_as_the_method_alone() -> None:
     crops = made.people_of(photograph(), BOXES)
     explainer = Explainer(made, ['hirescam', 'saliency'], joints=['nose', 'left_wrist'], batch_size=1)
     seen = explainer.look(crops)
-    for name in ('hirescam', 'saliency'):
-        expected = build_method(name).attribute(made, crops.inputs, seen.bound, [0, 9])
+    for name, options in (('hirescam', {'layer': 'backbone.layer3'}), ('saliency', {})):
+        expected = build_method(name, **options).attribute(made, crops.inputs, seen.bound, [0, 9])
         found = torch.stack([explainer.maps(seen, person, name) for person in (0, 1)])
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
     torch.testing.assert_close(seen.pose.places, made.decode(made(crops.inputs)).places)
@@ -111,15 +111,15 @@ def test_people_that_the_model_does_not_see_are_told_of() -> None:
 @pytest.mark.parametrize(
     ('name', 'layer'),
     [
-        ('resnet', 'backbone.layer4'),
-        ('movenet', 'backbone.layer7'),
+        ('resnet', 'backbone.layer3'),
+        ('movenet', 'backbone.layer5'),
         ('vit', 'backbone.layers.1'),
-        ('rtmpose', 'backbone.stage4'),
-        ('regression', 'backbone.layer4'),
+        ('rtmpose', 'backbone.stage3'),
+        ('regression', 'backbone.layer3'),
         ('hrnet', None),  # its last stage gives maps of several sizes
     ],
 )
-def test_where_nothing_is_named_the_last_stage_is_weighed(name: str, layer: str | None) -> None:
+def test_where_nothing_is_named_a_late_stage_is_weighed(name: str, layer: str | None) -> None:
     made = function(name)
     explainer = Explainer(made, joints=['left_wrist'])
     (method,) = explainer.methods.values()
@@ -128,6 +128,13 @@ def test_where_nothing_is_named_the_last_stage_is_weighed(name: str, layer: str 
     maps = explainer.maps(seen, 0, 'hirescam')
     assert maps.isfinite().all()
     assert maps.any()
+
+
+@pytest.mark.parametrize(('least', 'layer'), [(3, 'layer4'), (4, 'layer3'), (7, 'layer2'), (1000, 'layer4')])
+def test_maps_of_few_cells_are_passed_over(least: int, layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crop of 96 × 128 pixels ends as 3 × 4 cells."""
+    monkeypatch.setattr('posescope.explain.explanation.LEAST_CELLS', least)
+    assert usual_stage(function('resnet')) == f'backbone.{layer}'
 
 
 def test_without_a_map_the_general_method_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from posescope.capture.stages import stages_of
 from posescope.errors import InputError
 from posescope.explain.attribution.registry import check_valid
-from posescope.explain.attribution.spatial_layer import find_spatial_layer
+from posescope.explain.attribution.spatial_layer import SpatialLayer, find_spatial_layer
 from posescope.explain.crops import Crops
 from posescope.explain.memory import in_batches
 from posescope.explain.method_set import Asked, build_methods, named_methods
@@ -27,6 +27,8 @@ __all__ = ['Explainer', 'Seen', 'build_methods']
 
 FAST, GENERAL = 'hirescam', 'integrated_gradients'
 """Methods where none is named: one that takes a backward pass a joint, and one for models without maps."""
+LEAST_CELLS = 6
+"""Across and down, in a map that tells joints of a person apart; a ResNet for 256 × 192 pixels ends with 8 × 6."""
 _NEED_LABELS = ('against_truth', 'likelihood')
 _NEED_OTHERS = 'against_person'
 
@@ -62,8 +64,8 @@ class Explainer:
         target: A target, its name or ``dict(type=NAME, OPTION=VALUE)``; None for the one that asks for least, see
             :func:`~posescope.explain.targets.default_target`.
         joints: Names of joints; None for all.
-        layer: Where methods of those that are named look that take a layer; None for the last stage of the backbone,
-            see :func:`last_stage`.
+        layer: Where methods of those that are named look that take a layer; None for a late stage of the backbone, see
+            :func:`usual_stage`.
         batch_size: Crops at once.
 
     Attributes:
@@ -88,7 +90,7 @@ class Explainer:
         self.joints = function.joint_indices(joints)
         self.target = default_target(function.kind) if target is None else target_of(target)
         self.target.check(function)
-        usual = last_stage(function) if layer is None else None
+        usual = usual_stage(function) if layer is None else None
         wanted = default_method(function, layer or usual) if methods is None else methods
         self.methods = named_methods(build_methods(wanted, layer, batch_size, usual))
         for name, method in self.methods.items():
@@ -161,29 +163,41 @@ class Explainer:
 
 def default_method(function: PoseFunction, layer: str | None = None) -> str:
     """Name the method for a model where none was named: :data:`FAST` where it finds a map, at a layer or by itself."""
-    return FAST if layer is not None or _gives_map(function) else GENERAL
+    return FAST if layer is not None or _map_of(function) else GENERAL
 
 
-def last_stage(function: PoseFunction) -> str | None:
-    """Name the last stage of the backbone if it gives one map.
+def usual_stage(function: PoseFunction) -> str | None:
+    """Name the last stage of the backbone whose map has :data:`LEAST_CELLS` or more cells across and down.
 
-    There maps tell what a joint is seen by. In networks that enlarge their maps again, those before the head have few
-    channels, and cells that look at little more than the joint itself.
+    Late maps tell what a joint is seen by, but where they have a few cells, many joints lie in each and look alike. In
+    networks that enlarge their maps again, those before the head have few channels, and cells that look at little more
+    than the joint itself.
+
+    Returns:
+        The stage; the last one where all have fewer cells; None where the last one gives no single map.
     """
     try:
-        stage = stages_of(function.model)[-1]
+        *earlier, last = stages_of(function.model)
     except InputError:
         return None
-    return stage if _gives_map(function, stage) else None
+    found = _map_of(function, last)
+    if found is None:
+        return None
+    if min(found.size) < LEAST_CELLS:
+        for stage in reversed(earlier):
+            one = _map_of(function, stage)
+            if one is not None and min(one.size) >= LEAST_CELLS:
+                return stage
+    return last
 
 
-def _gives_map(function: PoseFunction, layer: str | None = None) -> bool:
+def _map_of(function: PoseFunction, layer: str | None = None) -> SpatialLayer | None:
+    """The map of a layer, or the last before the head; None where there is none."""
     width, height = function.input_size
     try:
-        find_spatial_layer(function, torch.zeros(1, 3, height, width, device=function.device), layer)
+        return find_spatial_layer(function, torch.zeros(1, 3, height, width, device=function.device), layer)
     except InputError:
-        return False
-    return True
+        return None
 
 
 def places_of_nearest(crops: Crops, pose: Pose) -> Tensor:

@@ -51,7 +51,7 @@ def test_what_the_wrist_looks_at() -> None:
 
 def test_by_itself_it_takes_what_explains_a_model_where_nothing_is_named() -> None:
     assert relation_method(function('resnet')).name == 'hirescam'
-    assert relation_method(function('resnet')).layer == 'backbone.layer4'  # type: ignore[attr-defined]
+    assert relation_method(function('resnet')).layer == 'backbone.layer3'  # type: ignore[attr-defined]
     own = build_method('saliency')
     assert relation_method(function('resnet'), own) is own
 

@@ -8,7 +8,7 @@ from posescope.explain.attribution.indices import indices_of
 from posescope.explain.attribution.method import Method
 from posescope.explain.attribution.registry import check_valid
 from posescope.explain.dependency.people import LabelledPeople
-from posescope.explain.explanation import build_methods, default_method, last_stage
+from posescope.explain.explanation import build_methods, default_method, usual_stage
 from posescope.explain.memory import in_batches
 from posescope.explain.pose_function import PoseFunction
 from posescope.explain.targets import default_target
@@ -31,7 +31,7 @@ def relation_method(function: PoseFunction, method: str | Method | None = None, 
     Raises:
         InputError: There is no such method, or it means nothing for this head.
     """
-    layer = last_stage(function)
+    layer = usual_stage(function)
     wanted = default_method(function, layer) if method is None else method
     (made,) = build_methods([wanted], None, batch_size, layer)
     check_valid(made.name, made, function.kind, default_target(function.kind).name)
