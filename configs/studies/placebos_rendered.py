@@ -1,13 +1,12 @@
-# Three changes of modification_rendered.py beside what it did not have: a placebo of each, and weights of joints dealt
-# anew with every seed, so that no one deal decides. The start, the further training, the data and the criterion are
-# those of that study. docs/modify.md reads the results.
+# Three changes of modification_rendered.py beside what it did not have: a placebo of each, dealt anew with every seed, so
+# that no one deal decides. The start, the further training, the data and the criterion are those of that study.
+# docs/modify.md reads the results.
 #
 #   tools/study.py configs/studies/placebos_rendered.py --workers 2
 _base_ = '../_base_/rendered_splits.py'
 
 _configs = 'configs/modification'
 _short = {'train_dataloader.dataset.indices': 752}
-_joint_weights = {'model.head.loss.diagnosis': '{start}/dev/diagnosis.json'}
 
 
 def _change(name: str, config: str, *controls: str, **options: object) -> dict:
@@ -29,8 +28,6 @@ study = dict(
         _change('inversion-margin-placebo', 'inversion-margin', **{'model.head.loss.losses.1.permute': '{seed}'}),
         _change('oks-loss', 'oks-loss', 'nothing', 'oks-loss-placebo'),
         _change('oks-loss-placebo', 'oks-loss', **{'model.head.oks_loss.permute': True}),
-        _change('joint-weights', 'joint-weights', 'nothing', 'joint-weights-placebo', **_joint_weights),
-        _change('joint-weights-placebo', 'joint-weights', **_joint_weights, **{'model.head.loss.permute': '{seed}'}),
         _change('bypass-stage', 'bypass-stage', 'nothing', 'bypass-stage-placebo'),
         _change('bypass-stage-placebo', 'bypass-stage', **{'model.backbone.placebo': '{seed}'}),
     ],
