@@ -1,5 +1,5 @@
-# Three changes of modification_rendered.py beside what it did not have: a placebo of each, dealt anew with every seed, so
-# that no one deal decides. The start, the further training, the data and the criterion are those of that study.
+# Three changes of modification_rendered.py beside what it did not have: a placebo of each, dealt anew with every seed,
+# so that no one deal decides. The start, the further training, the data and the criterion are those of that study.
 # docs/modify.md reads the results.
 #
 #   tools/study.py configs/studies/placebos_rendered.py --workers 2
