@@ -53,13 +53,25 @@ def test_the_demo_is_a_model_and_a_change_beside_its_control(monkeypatch: pytest
     assert sum(steps) < training_steps(Config.fromfile(DEFAULT).to_dict()) / 2.5
 
 
+def few_pictures(annotations: Path, folder: Path) -> Path:
+    """A file with the first fifty pictures of another."""
+    content = json.loads(annotations.read_text())
+    content['images'] = content['images'][:50]
+    kept = {image['id'] for image in content['images']}
+    content['annotations'] = [one for one in content['annotations'] if one['image_id'] in kept]
+    (folder / annotations.name).write_text(json.dumps(content))
+    return folder / annotations.name
+
+
 @pytest.mark.long
 def test_a_tiny_demo_ends_with_a_comparison_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo with a handful of people, from the study to the table."""
+    """The demo with a handful of people and pictures, from the study to the table."""
     monkeypatch.chdir(ROOT)
     content = Config.fromfile('configs/studies/demo_rendered.py').to_dict()['study']
     for run in content['runs']:
         run['options'] = {**run['options'], 'train_dataloader.dataset.indices': 64}
+    for split in content['splits'].values():
+        split['annotations'] = str(few_pictures(Path(split['annotations']), tmp_path))
     content.update(cost=False, calibrate=False)
     (tmp_path / 'tiny.py').write_text(f'study = {content!r}\n')
     assert study([str(tmp_path / 'tiny.py'), '--work-dir', str(tmp_path / 'tiny'), '--resume']) == 0
