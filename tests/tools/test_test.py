@@ -3,9 +3,11 @@
 import json
 import pickle
 import random
+import re
 from pathlib import Path
 
 import pytest
+from mmpose.registry import METRICS
 
 from posescope.evaluation.average_precision import AveragePrecision
 from posescope.evaluation.matches_file import load_matches
@@ -114,6 +116,37 @@ def test_dump_holds_one_prediction_a_person(trained: list[str], tmp_path: Path) 
     predictions = pickle.loads((tmp_path / 'predictions.pkl').read_bytes())
     assert [sample['pred_instances']['keypoints'].shape for sample in predictions] == [(1, 17, 2)] * 4
     assert sorted(sample['id'] for sample in predictions) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize('option', ['--dump', '--out'])
+def test_a_file_that_cannot_be_written_is_told_of_before_the_test(
+    trained: list[str], tmp_path: Path, option: str, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / 'folder.pkl').mkdir()
+    (tmp_path / 'file').touch()
+    cases = {'folder.pkl': 'is a folder; name a file', 'file/predictions.pkl': 'Not a directory|File exists'}
+    for name, message in cases.items():
+        assert run_test([*trained, '--work-dir', str(tmp_path), option, str(tmp_path / name)]) == 2
+        error = capsys.readouterr().err
+        assert re.search(message, error)
+        assert error.startswith(f'error: {option} ')
+    assert not (tmp_path / 'metrics.json').exists()
+
+
+def test_a_full_disk_leaves_the_earlier_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / 'predictions.pkl'
+    metric = METRICS.build({'type': 'AtomicDumpResults', 'out_file_path': str(path)})
+    assert metric.compute_metrics([1, 2]) == {}
+
+    def half(results: list, name: str, file_format: str) -> None:
+        Path(name).write_bytes(b'half of')
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('mmengine.dump', half)
+    with pytest.raises(OSError, match='No space'):
+        metric.compute_metrics([3])
+    assert pickle.loads(path.read_bytes()) == [1, 2]
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
 def test_drawn_predictions(trained: list[str], tmp_path: Path) -> None:

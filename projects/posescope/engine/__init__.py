@@ -7,6 +7,7 @@ from posescope.engine.amp import AutocastOptimWrapper
 from posescope.engine.batch_resize_hook import BatchResizeHook
 from posescope.engine.checkpoint_hook import AtomicCheckpointHook
 from posescope.engine.divergence_hook import DivergenceHook
+from posescope.engine.dump_results import AtomicDumpResults
 from posescope.engine.early_stopping_hook import ResumableEarlyStoppingHook
 from posescope.engine.gradient_hook import AccumulatedGradientHook
 from posescope.engine.memory_format_hook import ChannelsLastHook
@@ -23,6 +24,7 @@ import_on_first_use(DATA_SAMPLERS, 'posescope.engine.error_targeted_sampler')
 __all__ = [
     'AccumulatedGradientHook',
     'AtomicCheckpointHook',
+    'AtomicDumpResults',
     'AutocastOptimWrapper',
     'BatchResizeHook',
     'ChannelsLastHook',

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from posescope.engine.dump_results import prepare_output
 from posescope.engine.resume import latest_checkpoint
 from posescope.engine.testset import use_boxes, use_coco
 from posescope.errors import InputError, nearest
@@ -92,6 +93,8 @@ def test_config(args: argparse.Namespace) -> Config:
     _place(cfg, args)
     if args.out is not None and not args.out.endswith(('.json', '.yaml', '.yml', '.pkl')):
         raise InputError(f'--out {args.out}: metrics are written as .json, .yaml, .yml or .pkl')
+    if args.out is not None:
+        prepare_output(args.out, '--out')
     if args.coco is not None:
         use_coco(cfg, Path(args.coco[0]), Path(args.coco[1]))
     if (args.show and not args.badcase) or args.show_dir is not None:
@@ -101,8 +104,9 @@ def test_config(args: argparse.Namespace) -> Config:
     if args.dump is not None:
         if not args.dump.endswith(('.pkl', '.pickle')):
             raise InputError(f'--dump {args.dump}: predictions are written as .pkl or .pickle')
+        prepare_output(args.dump, '--dump')
         evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list | tuple) else [cfg.test_evaluator]
-        cfg.test_evaluator = [*evaluators, {'type': 'DumpResults', 'out_file_path': args.dump}]
+        cfg.test_evaluator = [*evaluators, {'type': 'AtomicDumpResults', 'out_file_path': args.dump}]
     _merge_options(cfg, args)
     if args.bbox_file is not None:
         use_boxes(cfg, Path(args.bbox_file))
