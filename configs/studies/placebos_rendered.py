@@ -1,5 +1,6 @@
-# Three changes of modification_rendered.py beside what it did not have: a placebo of each, dealt anew with every seed,
-# so that no one deal decides. The start, the further training, the data and the criterion are those of that study.
+# Three changes of modification_rendered.py beside what it did not have, a placebo of each: pairs of joints are dealt anew
+# with every seed, and the block that is left out instead is the second of the stage before. The start, the further
+# training, the data and the criterion are those of that study.
 # docs/modify.md reads the results.
 #
 #   tools/study.py configs/studies/placebos_rendered.py --workers 2
@@ -29,6 +30,6 @@ study = dict(
         _change('oks-loss', 'oks-loss', 'nothing', 'oks-loss-placebo'),
         _change('oks-loss-placebo', 'oks-loss', **{'model.head.oks_loss.permute': True}),
         _change('bypass-stage', 'bypass-stage', 'nothing', 'bypass-stage-placebo'),
-        _change('bypass-stage-placebo', 'bypass-stage', **{'model.backbone.placebo': '{seed}'}),
+        _change('bypass-stage-placebo', 'bypass-stage', **{'model.backbone.placebo': 0}),
     ],
 )

@@ -230,6 +230,20 @@ def test_results_are_written_before_anything_is_drawn(finished: tuple[SmallStudy
     assert (small.folder / 'work/study.json').is_file()
 
 
+def test_seeds_that_are_different_networks_have_no_cost_in_common(small: SmallStudy) -> None:
+    config = small.config('a', 1.0)
+    runs = [
+        {'name': 'one', 'config': config, 'seeds': [0, 1], 'options': {'model.loss': '{seed}'}},
+        {'name': 'several', 'config': config, 'seeds': [0, 1], 'options': {'model.placebo': '{seed}'}},
+    ]
+    found = small.run({**small.content(runs), 'cost': True})
+    assert {run['name']: bool(run['cost']) for run in found['runs']} == {'one': True, 'several': False}
+    assert (
+        'The cost of several could not be measured: its seeds are different networks.'
+        in (small.folder / 'work/study.md').read_text()
+    )
+
+
 def test_what_has_no_input_size_says_that_it_costs_nothing_known(small: SmallStudy) -> None:
     config = small.folder / 'bottom_up.py'
     small.config('bottom_up', 1.0)

@@ -26,7 +26,7 @@ def measure_missing(
 ) -> None:
     """Measure the models that have no cost yet; one that cannot be measured costs a line, not the study.
 
-    Runs that train the same architecture share a measurement.
+    Runs that train the same architecture share a measurement; a run whose seeds train different ones has none.
 
     Args:
         folder: Of the study.
@@ -35,10 +35,10 @@ def measure_missing(
         threads: For the larger batch.
         report: Called with each run's name before its model is measured.
     """
-    children = Children()
+    children, several = Children(), _of_several_networks(trials)
     for trial in trials:
         path = _path(folder, trial)
-        if path is None or path.is_file() or trial.config is None or trial.record is None or not trial.record.done:
+        if path is None or trial.run.name in several or path.is_file() or trial.config is None or trial.record is None or not trial.record.done:
             continue
         report(trial.run.name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,14 +75,26 @@ def costs_of(folder: StudyFolder, trials: Sequence[Trial], wanted: bool = True) 
         trials: All of them.
         wanted: Whether models that cannot be measured have a problem.
     """
-    found = {}
+    found, several = {}, _of_several_networks(trials)
     for trial in trials:
         path = _path(folder, trial)
-        if path is not None and path.is_file():
+        if trial.run.name in several:
+            if wanted:
+                found[trial.run.name] = {'problem': 'its seeds are different networks'}
+        elif path is not None and path.is_file():
             found[trial.run.name] = read_json(path, 'cost of a model')
         elif wanted and path is None and trial.config is not None:
             found[trial.run.name] = {'problem': 'it is no top-down model, its test pipeline has no TopdownAffine'}
     return found
+
+
+def _of_several_networks(trials: Sequence[Trial]) -> set[str]:
+    """Names of runs whose networks differ from seed to seed, which options with ``{seed}`` can do."""
+    found: dict[str, set[str | None]] = {}
+    for trial in trials:
+        if trial.config is not None:
+            found.setdefault(trial.run.name, set()).add(digest_of_model(trial.config.content))
+    return {name for name, digests in found.items() if len(digests) > 1}
 
 
 def _path(folder: StudyFolder, trial: Trial) -> Path | None:
