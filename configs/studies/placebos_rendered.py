@@ -1,6 +1,6 @@
-# Three changes of modification_rendered.py beside what it did not have, a placebo of each: pairs of joints are dealt anew
-# with every seed, and the block that is left out instead is the second of the stage before. The start, the further
-# training, the data and the criterion are those of that study.
+# Three changes of modification_rendered.py beside what it did not have, a placebo of each: pairs of joints are dealt
+# anew with every seed, and the block that is left out instead is the second of the stage before. The start, the
+# further training, the data and the criterion are those of that study.
 # docs/modify.md reads the results.
 #
 #   tools/study.py configs/studies/placebos_rendered.py --workers 2

@@ -38,7 +38,9 @@ def measure_missing(
     children, several = Children(), _of_several_networks(trials)
     for trial in trials:
         path = _path(folder, trial)
-        if path is None or trial.run.name in several or path.is_file() or trial.config is None or trial.record is None or not trial.record.done:
+        if path is None or path.is_file() or trial.run.name in several:
+            continue
+        if trial.config is None or trial.record is None or not trial.record.done:
             continue
         report(trial.run.name)
         path.parent.mkdir(parents=True, exist_ok=True)
