@@ -1,4 +1,4 @@
-"""tools/study.py with fake programs, and once with the real ones."""
+"""tools/study.py with fake programs; test_real_study.py has the real ones."""
 
 import json
 import os
@@ -13,8 +13,6 @@ import pytest
 import tools.study
 from posescope.study import Commands
 from tests.conftest import ROOT
-from tests.drawn_people import write_drawn_coco
-from tests.small_config import write_small_config
 from tests.study.small_study import COMMANDS, SmallStudy, started
 from tools.study import main
 
@@ -251,51 +249,3 @@ def test_a_mixture_of_threads_is_said_and_a_study_that_sets_them_keeps_its_own(
     shown = capsys.readouterr().out
     assert 'Runs had different numbers of threads (1 for 1 of them; 4 for nothing seed 0): ' in shown
     assert '1 at a time, each with 5 threads.' in shown
-
-
-@pytest.mark.long
-def test_real_programs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    """Two models of a thousandth of the usual size, trained for a moment, tested, calibrated, measured, looked into."""
-    files = {
-        name: write_drawn_coco(tmp_path / name, num_images=count, people=1, seed=seed)
-        for seed, (name, count) in enumerate((('train', 4), ('dev', 3), ('test', 4)))
-    }
-    more = ''.join(
-        f"{loader}_dataloader['dataset'].update(ann_file={str(files[split])!r}, data_prefix=dict(img={folder!r}))\n"
-        f'{loader}_evaluator = dict(ann_file={str(files[split])!r})\n'
-        for loader, split in (('train', 'train'), ('val', 'dev'), ('test', 'dev'))
-        for folder in [f'{tmp_path / split}/']
-    )
-    config = write_small_config(tmp_path / 'small.py', tmp_path, epochs=2, checkpoint_interval=2, more=more)
-    runs = [
-        {'name': 'nothing', 'config': str(config), 'interpret': True},
-        {'name': 'faster', 'config': str(config), 'start': 'nothing', 'controls': ['nothing'],
-         'options': {'optim_wrapper.optimizer.lr': 0.01}},
-    ]  # fmt: skip
-    splits = {name: {'annotations': str(files[name]), 'images': str(tmp_path / name)} for name in ('dev', 'test')}
-    content = {'name': 'real', 'splits': splits, 'choose_on': 'dev', 'resamples': 100, 'threads': 1, 'runs': runs}
-    (tmp_path / 'study.py').write_text(f'study = {content!r}\n')
-    work = tmp_path / 'work'
-    assert main([str(tmp_path / 'study.py'), '--work-dir', str(work)]) == 0, capsys.readouterr().err
-    found = json.loads((work / 'study.json').read_text())
-    assert [run['status'] for run in found['runs']] == ['finished'] * 2
-    for run in found['runs']:
-        assert set(run['metrics']) == {'dev', 'test'}
-        assert 0 <= run['metrics']['test']['coco/AP'] <= 1
-        assert run['cost']['parameters'] > 1000
-    one = found['comparisons'][0]
-    assert one['verdict'].startswith('no claim: fewer than 50 images')
-    values = {run['name']: run['metrics']['test']['coco/AP'] for run in found['runs']}
-    assert one['delta_ap'] == pytest.approx(values['faster'] - values['nothing'])
-    timing = json.loads((work / 'timing.json').read_text())
-    assert timing['runs'][0]['training_seconds'] > 0
-    assert 100 < timing['runs'][0]['stages']['train']['peak_memory_mb'] < 4000
-    assert timing['models']['nothing']['latency'][1]['milliseconds'] > 0
-    assert (work / 'runs/nothing/seed0/dev/features').is_dir()
-    assert not (work / 'runs/faster/seed0/dev/features').exists()
-    assert (work / 'figures/learning_curves.png').is_file()
-    # A checkpoint after each of two epochs, of which the last stays and is tested.
-    log = (work / 'runs/nothing/seed0/run.log').read_text()
-    assert '--cfg-options default_hooks.checkpoint.interval=1 default_hooks.checkpoint.max_keep_ckpts=1' in log
-    assert log.count('Saving checkpoint at ') == 2
-    assert [path.name for path in (work / 'runs/nothing/seed0/train').glob('*.pth')] == ['epoch_2.pth']
