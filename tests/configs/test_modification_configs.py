@@ -161,6 +161,40 @@ def test_a_few_steps_lower_the_loss_and_move_every_parameter(name, drawn, batche
         assert np.isfinite(prediction.pred_instances.keypoint_scores).all()
 
 
+@pytest.mark.parametrize(
+    ('name', 'option', 'value'),
+    [
+        ('bypass-stage', 'model.backbone.placebo', 0),
+        ('inversion-margin', 'model.head.loss.losses.1.permute', 0),
+        ('joint-weights', 'model.head.loss.permute', 0),
+        ('oks-loss', 'model.head.oks_loss.permute', True),
+        ('pruned-channels', 'model.backbone.placebo', 0),
+    ],
+)
+def test_a_placebo_is_where_the_comment_says_and_does_something_else(name, option, value, drawn, start, batches):
+    """On the same weights and people, a step of it moves the model otherwise than the change does."""
+    text = (FOLDER / f'{name}_rendered-128x96.py').read_text()
+    assert f'{option}={value}' in text.replace('\n# ', ' ')
+    people = copy.deepcopy(batches['nothing'][0])
+    people[1]['data_samples'].gt_instance_labels.keypoint_weights[:, :5] = 0  # people with as many joints weigh alike
+    # Untrained blocks are their shortcuts, so that leaving out one or another is the same.
+    awake = {key: torch.ones_like(each) if key.endswith('bn2.weight') else each for key, each in start.items()}
+    losses = []
+    for options in ({}, {option: value}):
+        config = config_of(name)
+        config.merge_from_dict(options)
+        if name == 'joint-weights':
+            config.model.head.loss.diagnosis = str(drawn.parent / 'diagnosis.json')
+        model = MODELS.build(config.model)
+        model.load_state_dict(awake, strict=False)
+        model.train()
+        step = model.train_step(pseudo_collate(copy.deepcopy(people)), build_optim_wrapper(model, OPTIMIZER))
+        assert all(each.isfinite().all() for each in model.parameters())
+        losses.append(step['loss'].item())
+    assert np.isfinite(losses).all()
+    assert losses[0] != pytest.approx(losses[1], rel=1e-6)
+
+
 def test_what_is_bypassed_and_pruned_is_gone(start):
     def weights(name: str) -> int:
         return sum(each.numel() for each in MODELS.build(config_of(name).model).parameters())

@@ -311,7 +311,8 @@ def benchmark_equivalence(args: argparse.Namespace) -> dict[str, Any]:
     tested = equivalence(ours, theirs)
     means = statistics.fmean(ours), statistics.fmean(theirs)
     entry = record('training_equivalence', 'mmpose tools/train.py', means[0], None, 'AP', equal=tested['p'] < 0.05)
-    return {**entry, 'theirs': means[1], **tested, 'seeds': args.seeds}  # no ratio: more is not the aim
+    # No ratio: more is not the aim.
+    return {**entry, 'theirs': means[1], **tested, 'seeds': args.seeds, 'AP': {'ours': ours, 'theirs': theirs}}
 
 
 def speeds(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:

@@ -109,7 +109,8 @@ def _notes(study: Mapping[str, Any], timing: Mapping[str, Any]) -> list[str]:
     batch = {one['threads'] for model in measured for one in model['latency'] if one['batch'] != 1}
     of_all = [
         'Intervals are 95 %: over seeds and images where there are several seeds, over images alone where there is '
-        'one, and then they are of these weights. FLOPs: multiply-adds for one person.'
+        'one, and then they are of these weights. FLOPs: multiply-adds for one person up to what the head gives to '
+        'its decoding.'
     ]
     trained = any(run['trained'] for run in study['runs'])
     if trained:
