@@ -1,6 +1,7 @@
-# Three changes of modification_rendered.py beside what it did not have, a placebo of each: pairs of joints are dealt
+# Two changes of modification_rendered.py beside what it did not have, a placebo of each: pairs of joints are dealt
 # anew with every seed, and the block that is left out instead is the second of the stage before. The start, the
-# further training, the data and the criterion are those of that study.
+# further training, the data and the criterion are those of that study. The placebo of oks-loss is not compared: of the
+# people here 83 % have all joints in the crop and labelled, and among these it is the loss itself.
 # docs/modify.md reads the results.
 #
 #   tools/study.py configs/studies/placebos_rendered.py --workers 2
@@ -17,7 +18,7 @@ def _change(name: str, config: str, *controls: str, **options: object) -> dict:
 
 study = dict(
     name='placebos_rendered',
-    title='Do losses and a bypassed block do what they do because of what they are made of?',
+    title='Do a loss and a bypassed block do what they do because of what they are made of?',
     threads=1,
     seeds=[0, 1, 2, 3, 4],
     noise=dict(seeds=0.003, images=0.004),  # as modification_rendered.py found
@@ -27,8 +28,6 @@ study = dict(
         _change('nothing', 'nothing'),
         _change('inversion-margin', 'inversion-margin', 'nothing', 'inversion-margin-placebo'),
         _change('inversion-margin-placebo', 'inversion-margin', **{'model.head.loss.losses.1.permute': '{seed}'}),
-        _change('oks-loss', 'oks-loss', 'nothing', 'oks-loss-placebo'),
-        _change('oks-loss-placebo', 'oks-loss', **{'model.head.oks_loss.permute': True}),
         _change('bypass-stage', 'bypass-stage', 'nothing', 'bypass-stage-placebo'),
         _change('bypass-stage-placebo', 'bypass-stage', **{'model.backbone.placebo': 0}),
     ],
