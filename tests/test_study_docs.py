@@ -89,6 +89,27 @@ def test_what_is_said_of_changes_is_what_was_measured() -> None:
     assert not any(one['verdict'] == 'better' for one in study['comparisons'])
 
 
+def test_what_is_said_of_placebos_is_what_was_measured() -> None:
+    study = json.loads((ROOT / 'docs/modify/placebos-study.json').read_text())
+    text = ' '.join((ROOT / 'docs/modify.md').read_text().split())
+    share = {
+        name: [
+            100 * run['metrics']['test']['diagnosis/share/inversion'] for run in study['runs'] if run['name'] == name
+        ]
+        for name in ('inversion-margin', 'nothing', 'inversion-margin-placebo')
+    }
+    changed, nothing, placebo = share.values()
+    for control in (nothing, placebo):
+        assert all(one < other for one, other in zip(changed, control, strict=True)), 'in each of the five seeds'
+    assert f'against *nothing* ({mean(changed):.2f} % against {mean(nothing):.2f} % of joints on test)' in text
+    assert f'against the placebo ({mean(placebo):.2f} %)' in text
+    verdicts = [one['verdict'] for one in study['comparisons']]
+    assert verdicts == ['equal within margin', 'equal within margin', 'worse', 'better']
+    nothing_lost, placebo_lost = (-study['comparisons'][2]['delta_ap'], study['comparisons'][3]['delta_ap'])
+    assert f'leaving it out costs {short(nothing_lost, 3)}' in text
+    assert f'third stage {short(placebo_lost, 3)} more' in text
+
+
 def test_what_is_said_of_architectures_is_what_was_measured() -> None:
     study = json.loads((ROOT / 'docs/modify/architecture-study.json').read_text())
     text = ' '.join((ROOT / 'docs/modify.md').read_text().split())

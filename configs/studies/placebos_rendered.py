@@ -1,7 +1,7 @@
 # Two changes of modification_rendered.py beside what it did not have, a placebo of each: pairs of joints are dealt
 # anew with every seed, and the block that is left out instead is the second of the stage before. The start, the
 # further training, the data and the criterion are those of that study. The placebo of oks-loss is not compared: of the
-# people here 83 % have all joints in the crop and labelled, and among these it is the loss itself.
+# people here 88 % have all joints labelled, and among these it is the loss itself.
 # docs/modify.md reads the results.
 #
 #   tools/study.py configs/studies/placebos_rendered.py --workers 2
