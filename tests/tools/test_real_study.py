@@ -74,7 +74,7 @@ def test_models_are_trained_tested_calibrated_measured_and_looked_into(study: Pa
 
 
 def results(study: Path, work: Path) -> dict[str, bytes]:
-    """What must be the same wherever a study ran: its results, and each test's metrics and matches."""
+    """What must be the same wherever a study ran: its results, and each test's metrics."""
     names = [f'runs/{run}/seed0/{split}/metrics.json' for run in ('nothing', 'faster') for split in ('dev', 'test')]
     return {name: (study.parent / work / name).read_bytes() for name in ('study.json', *names)}
 

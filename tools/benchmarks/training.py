@@ -300,7 +300,7 @@ def trained_ap(side: Side, seed: int, folder: Path, coco: Sequence[str] = ()) ->
 
 
 def benchmark_equivalence(args: argparse.Namespace) -> dict[str, Any]:
-    """Train and test both sides with several seeds, in turn or several at a time with the cores divided."""
+    """Train and test both sides with several seeds, in turn or several at a time; no ratio, more is not the aim."""
     cfg = shared_config(args.config, args.people, args.epochs, log=False, load_from=args.load_from)
     threads = threads_of(args.workers)
     sides = [replace(side, threads=threads) for side in write_sides(cfg, args.work_dir, amp=True)]
@@ -311,7 +311,6 @@ def benchmark_equivalence(args: argparse.Namespace) -> dict[str, Any]:
     tested = equivalence(ours, theirs)
     means = statistics.fmean(ours), statistics.fmean(theirs)
     entry = record('training_equivalence', 'mmpose tools/train.py', means[0], None, 'AP', equal=tested['p'] < 0.05)
-    # No ratio: more is not the aim.
     return {**entry, 'theirs': means[1], **tested, 'seeds': args.seeds, 'AP': {'ours': ours, 'theirs': theirs}}
 
 
