@@ -16,12 +16,40 @@ def test_accelerators_do() -> None:
 
 
 @pytest.mark.skipif(not FLAGS.is_file(), reason='the flags of the processor are read from /proc/cpuinfo')
-def test_a_processor_with_neither_avx512_nor_amx_does_not() -> None:
+@pytest.mark.parametrize('told_by', ['PyTorch', 'Linux'])
+def test_a_processor_does_only_with_its_own_instructions(told_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if told_by == 'Linux':  # as with PyTorch 2.6
+        monkeypatch.delattr(torch.cpu, 'get_capabilities', raising=False)
     flags = set(FLAGS.read_text().split())
-    if 'avx512bw' in flags:
+    if flags & {'avx512_bf16', 'amx_bf16'}:
         assert computes_in_bfloat16('cpu')
-    elif not flags & {'amx_bf16', 'avx_ne_convert', 'bf16'}:
+    elif 'bf16' not in flags:  # Arm's, of which not every build of PyTorch makes use
         assert not computes_in_bfloat16('cpu')
+
+
+@pytest.mark.parametrize(
+    ('has', 'computes'),
+    [
+        ({'avx512_f', 'avx512_bw', 'avx512_dq', 'avx512_vl', 'avx512_vnni'}, False),  # oneDNN emulates it there
+        ({'avx512_f', 'avx512_bw', 'avx512_dq', 'avx512_vl', 'avx512_bf16'}, True),
+        ({'neon', 'bf16'}, True),
+        ({'neon'}, False),
+    ],
+)
+def test_what_pytorch_would_emulate_does_not_count(
+    has: set[str], computes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {*has, 'avx512_bf16', 'bf16'}
+    capabilities = {name: name in has for name in names} | {'architecture': 'amx_bf16', 'sve_max_length': 1}
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: capabilities, raising=False)
+    monkeypatch.setattr(torch.ops.mkldnn, '_is_mkldnn_bf16_supported', lambda: True)
+    assert computes_in_bfloat16('cpu') == computes
+
+
+def test_without_support_of_pytorch_instructions_do_not_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: {'avx512_bf16': True}, raising=False)
+    monkeypatch.setattr(torch.ops.mkldnn, '_is_mkldnn_bf16_supported', lambda: False)
+    assert not computes_in_bfloat16('cpu')
 
 
 def test_muon_orthogonalises_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
