@@ -43,7 +43,7 @@ model = dict(
 
 # At the others' rate its loss leaps, and it learns next to nothing (AP .01 on dev, half of the people). Of ten choices
 # tried with one seed this was best (.18; .17 with .005 or .0025 for all weights).
-optim_wrapper = dict(optimizer=dict(lr=0.02), paramwise_cfg=dict(custom_keys={'head.gau': dict(lr_mult=0.1)}))
+optim_wrapper = dict(optimizer=dict(lr=0.02), paramwise_cfg=dict(custom_keys=dict(gau=dict(lr_mult=0.1))))
 epochs = 17  # a step takes a tenth less than the default model's
 train_cfg = dict(max_epochs=epochs, val_interval=epochs)
 param_scheduler = [_base_.warm_up, dict(**_base_.anneal, begin=epochs // 5, end=epochs)]
