@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
 torch.backends.cudnn.allow_tf32 = False
 torch.backends.cudnn.deterministic = True
+# A shell starts what it puts into the background with interrupts ignored, and programs inherit that: those that tests
+# interrupt would run to their end.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

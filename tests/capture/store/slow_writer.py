@@ -49,7 +49,7 @@ def write_much(folder: Path, result: Connection, count: int) -> None:
     write = file_bytes._write_all
 
     def slow_write(file: BinaryIO, content: memoryview) -> None:
-        time.sleep(0.002)
+        time.sleep(0.03)  # so that the queue is full all the time, however fast the disk
         write(file, content)
 
     file_bytes._write_all = slow_write
