@@ -10,11 +10,10 @@ __all__ = ['computes_in_bfloat16', 'orthogonalise_in_float32']
 
 _INSTRUCTIONS = {'avx512_bf16', 'amx_bf16', 'bf16'}
 """Those that multiply: of x86, and of Arm."""
-_CPUINFO = Path('/proc/cpuinfo')
 
 
 def computes_in_bfloat16(device: str) -> bool:
-    """Whether a device has instructions for bfloat16.
+    """Whether a device has instructions for bfloat16; that a library emulates them does not count.
 
     Args:
         device: Its type: ``cpu``, ``cuda``, ….
@@ -32,7 +31,8 @@ def _instructions() -> set[str]:
     capabilities = getattr(torch.cpu, 'get_capabilities', None)
     if capabilities is not None:
         return {name for name, has in capabilities().items() if has is True}
-    return set(_CPUINFO.read_text().split()) if _CPUINFO.is_file() else set()
+    flags = Path('/proc/cpuinfo')
+    return set(flags.read_text().split()) if flags.is_file() else set()
 
 
 def orthogonalise_in_float32() -> None:
